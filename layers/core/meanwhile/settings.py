@@ -1,0 +1,93 @@
+"""Everything that differs between a laptop, a test and production, read once from the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Self, get_type_hints
+
+
+class SettingsError(Exception):
+    """The environment lacks a variable, or holds one that cannot be read; the message names every one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One field is one environment variable (in capitals); a field without a default is required."""
+
+    # Where things are.
+    responses_table: str
+    bucket: str
+    work_queue_url: str
+    solo_queue_url: str
+
+    # Who may call. `api_keys` is `owner=sha256-of-key` pairs, separated by commas.
+    api_keys: str = ""
+    local_api_keys: bool = False
+    """Accept `sk-local` and `sk-local-NAME`; only ever set by the local stack."""
+    cors_allow_origin: str = "*"
+
+    # The model provider for every id the catalogue does not know.
+    model_base_url: str = ""
+    model_api_key: str = ""
+
+    # Time. See the table "Time" in the design: a lease fits the timeouts of every call made under it.
+    lease_seconds: float = 30
+    heartbeat_seconds: float = 5
+    response_deadline_seconds: float = 3600
+    queue_deadline_seconds: float = 86_400
+    wall_margin_seconds: float = 60
+    take_margin_seconds: float = 300
+    first_token_seconds: float = 600
+    gap_seconds: float = 120
+    commit_watched_seconds: float = 0.15
+    commit_unwatched_seconds: float = 1.0
+    keep_alive_seconds: float = 15
+    wait_limit_seconds: float = 840
+    poll_seconds: float = 0.5
+    resend_seconds: float = 60
+
+    # Retention.
+    retention_days: float = 30
+    unstored_retention_seconds: float = 600
+
+    # Bounds.
+    slots: int = 50
+    receive_wait_seconds: int = 2
+    max_attempts: int = 4
+    inline_bytes: int = 200_000
+    """Payloads up to this size live in the table, larger ones in the bucket (an item holds 400 KB)."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings.
+
+        Raises:
+            SettingsError: One message that names everything missing or unreadable.
+        """
+        kinds = get_type_hints(cls)
+        values: dict[str, object] = {}
+        wrong: list[str] = []
+        for field in fields(cls):
+            variable = field.name.upper()
+            if variable not in env:
+                if field.default is MISSING:
+                    wrong.append(f"{variable} is not set")
+                continue
+            try:
+                values[field.name] = _READ[kinds[field.name]](env[variable])
+            except ValueError:
+                wrong.append(f"{variable} is not a {kinds[field.name].__name__}")
+        if wrong:
+            raise SettingsError("; ".join(wrong))
+        return cls(**values)  # type: ignore[arg-type]  # each value was read by its field's own type
+
+
+def _read_bool(text: str) -> bool:
+    if text.lower() in {"true", "1"}:
+        return True
+    if text.lower() in {"false", "0", ""}:
+        return False
+    raise ValueError(text)
+
+
+_READ = {str: str, int: int, float: float, bool: _read_bool}
