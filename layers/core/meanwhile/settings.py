@@ -1,7 +1,7 @@
 """Everything that differs between a laptop, a test and production, read once from the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Self, get_type_hints
 
@@ -39,6 +39,8 @@ class Settings:
     take_margin_seconds: float = 300
     first_token_seconds: float = 600
     gap_seconds: float = 120
+    patience_seconds: float = 60
+    """How long a worker waits for a busy provider before it puts the response down."""
     commit_watched_seconds: float = 0.15
     commit_unwatched_seconds: float = 1.0
     keep_alive_seconds: float = 15
@@ -58,7 +60,7 @@ class Settings:
     """Payloads up to this size live in the table, larger ones in the bucket (an item holds 400 KB)."""
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:  # noqa: TID251  # the one place
         """Read the settings.
 
         Raises:
@@ -90,4 +92,4 @@ def _read_bool(text: str) -> bool:
     raise ValueError(text)
 
 
-_READ = {str: str, int: int, float: float, bool: _read_bool}
+_READ: dict[type, Callable[[str], object]] = {str: str, int: int, float: float, bool: _read_bool}

@@ -1,0 +1,158 @@
+"""The fold: facts in, the answer so far out. Live and replay take this one path."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from meanwhile.domain.errors import LogCorrupt
+from meanwhile.domain.facts import (
+    ARGUMENTS,
+    FUNCTION_CALL,
+    MESSAGE,
+    OUTPUT_TEXT,
+    REASONING,
+    REFUSAL,
+    Delta,
+    Fact,
+    GivenUp,
+    ItemAdded,
+    ItemDone,
+    PartAdded,
+    PartDone,
+    Started,
+    TextDone,
+)
+from meanwhile.domain.ids import derived_id
+from meanwhile.domain.response import Ended, Status
+
+_PREFIX = {MESSAGE: "msg", REASONING: "rs", FUNCTION_CALL: "fc"}
+
+
+@dataclass(slots=True)
+class Part:
+    """One content part of an item, or the arguments of a call."""
+
+    kind: str
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All of it, so far."""
+        if len(self.pieces) > 1:
+            self.pieces[:] = ["".join(self.pieces)]
+        return self.pieces[0] if self.pieces else ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it in the API's shape."""
+        if self.kind == OUTPUT_TEXT:
+            return {"type": OUTPUT_TEXT, "text": self.text, "annotations": [], "logprobs": []}
+        if self.kind == REFUSAL:
+            return {"type": REFUSAL, "refusal": self.text}
+        return {"type": self.kind, "text": self.text}
+
+
+@dataclass(slots=True)
+class Item:
+    """One output item: a message, a function call, or reasoning."""
+
+    id: str
+    kind: str
+    call_id: str = ""
+    name: str = ""
+    status: Status = Status.IN_PROGRESS
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more may come."""
+        return self.status is Status.IN_PROGRESS
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it in the API's shape, with the text it has so far."""
+        common = {"id": self.id, "type": self.kind, "status": self.status.value}
+        if self.kind == FUNCTION_CALL:
+            arguments = self.parts[0].text if self.parts else ""
+            return common | {"call_id": self.call_id, "name": self.name, "arguments": arguments}
+        content = [part.to_json() for part in self.parts]
+        if self.kind == REASONING:
+            return common | {"summary": [], "content": content}
+        return common | {"role": "assistant", "content": content}
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the log says, as of the facts applied so far."""
+
+    response_id: str
+    background: bool
+    started: bool = False
+    items: list[Item] = field(default_factory=list)
+    end: Ended | None = None
+
+    @property
+    def status(self) -> Status:
+        """The status the log has decided."""
+        if self.end is not None:
+            return self.end.status
+        return Status.QUEUED if self.background and not self.started else Status.IN_PROGRESS
+
+    def apply(self, fact: Fact) -> None:
+        """Take one more fact into account.
+
+        Raises:
+            LogCorrupt: The fact cannot follow those before it.
+        """
+        if self.end is not None:
+            raise LogCorrupt("a fact behind the end")
+        match fact:
+            case Started():
+                self.started = True
+            case ItemAdded(kind, call_id, name):
+                item_id = derived_id(_PREFIX[kind], self.response_id, len(self.items))
+                parts = [Part(ARGUMENTS)] if kind == FUNCTION_CALL else []
+                self.items.append(Item(item_id, kind, call_id, name, parts=parts))
+            case PartAdded(index, kind):
+                self._open(index).parts.append(Part(kind))
+            case Delta(index, text):
+                self._part(index).pieces.append(text)
+            case TextDone(index) | PartDone(index):
+                self._part(index)
+            case ItemDone(index, status):
+                self._open(index).status = status
+            case GivenUp(index):
+                item = self._open(index)
+                item.status, item.parts = Status.INCOMPLETE, []
+            case Ended():
+                self.end = fact
+                self._close()
+
+    def output(self) -> list[dict[str, Any]]:
+        """Return the output items in the API's shape; a cancelled response has none."""
+        if self.end is not None and self.end.status is Status.CANCELLED:
+            return []
+        return [item.to_json() for item in self.items]
+
+    def _open(self, index: int) -> Item:
+        if not 0 <= index < len(self.items) or not self.items[index].is_open:
+            raise LogCorrupt(f"a fact about item {index}, which is not open")
+        return self.items[index]
+
+    def _part(self, index: int) -> Part:
+        item = self._open(index)
+        if not item.parts:
+            raise LogCorrupt(f"a fact about a part of item {index}, which has none")
+        return item.parts[-1]
+
+    def _close(self) -> None:
+        """Nothing stays `in_progress` in a response that has ended."""
+        for item in self.items:
+            if item.is_open:
+                item.status = Status.INCOMPLETE
+
+
+def fold(response_id: str, facts: Iterable[Fact], *, background: bool) -> Answer:
+    """Return the answer that a history of facts amounts to."""
+    answer = Answer(response_id, background)
+    for fact in facts:
+        answer.apply(fact)
+    return answer

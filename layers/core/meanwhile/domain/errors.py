@@ -1,0 +1,145 @@
+"""Every error this service raises on purpose, sorted by what to do next.
+
+    ServiceError
+    ├── RequestError              the caller can fix it
+    │   ├── InvalidRequest            a parameter is wrong; `param` names it
+    │   ├── NotAuthenticated          no key, or one we do not know
+    │   ├── ResponseNotFound          no such id, another owner's, deleted, or expired
+    │   ├── NotCancellable            it has already ended otherwise
+    │   ├── StillRunning              it cannot be deleted yet
+    │   └── TooLarge                  the body is over the limit
+    ├── ProviderError             the model's side failed
+    │   ├── ProviderBusy              come back later: it may say when
+    │   ├── ProviderBroken            the stream failed or just stopped: try again
+    │   └── ProviderRejected          final: asking again would get the same answer
+    ├── ClaimRefused              this delivery is not ours to run
+    │   ├── LeaseHeld                 another worker runs it
+    │   ├── RunsAlone                 it is on a second attempt: the solo queue's work
+    │   └── Gone                      it was deleted or its time is over
+    ├── ClaimLost                 another claim, a cancel or the clock took our response away
+    ├── SlotTaken                 somebody else's batch stands where ours should
+    ├── LogCorrupt                what was read breaks a rule of the log
+    └── Unavailable               a part we depend on did not answer; nothing half written
+
+`code` is the stable name on the wire; the sentence may change. No message holds content of a user.
+"""
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """The root of the family."""
+
+    code: ClassVar[str | None] = "server_error"
+
+
+class RequestError(ServiceError):
+    """The caller can fix it. `param` names the part of the request at fault, where there is one."""
+
+    code: ClassVar[str | None] = None
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class InvalidRequest(RequestError):
+    """A parameter is wrong. The code can be narrower than the class: `invalid_type`, `model_not_found`."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.narrow_code = code
+
+
+class NotAuthenticated(RequestError):
+    """There is no key, or one that nobody here knows."""
+
+    code = "invalid_api_key"
+
+
+class ResponseNotFound(RequestError):
+    """No such id for this owner: never made, another owner's, deleted, or past its retention."""
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(f"Response with id '{response_id}' not found.")
+
+
+class NotCancellable(RequestError):
+    """It ended before, and not by a cancel."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"Cannot cancel {'an' if status[0] in 'aeiou' else 'a'} {status} response.")
+
+
+class StillRunning(RequestError):
+    """It has not ended; cancel it first."""
+
+    def __init__(self) -> None:
+        super().__init__("Cannot delete an in-flight response.")
+
+
+class TooLarge(RequestError):
+    """The body is larger than the service promises to take."""
+
+    code = "request_too_large"
+
+
+class ProviderError(ServiceError):
+    """The model's side failed. The message is ours, never the provider's, which may quote the user."""
+
+
+class ProviderBusy(ProviderError):
+    """The provider asked to be left alone for a while: `retry_after` seconds, where it said so."""
+
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ProviderBroken(ProviderError):
+    """The provider failed, fell silent, or its stream stopped without its own end: worth another try."""
+
+    code = "provider_error"
+
+
+class ProviderRejected(ProviderError):
+    """The provider will not answer this request, however often it is asked."""
+
+    code = "provider_rejected"
+
+
+class ClaimRefused(ServiceError):
+    """This delivery is not ours to run."""
+
+
+class LeaseHeld(ClaimRefused):
+    """Another worker's lease lives."""
+
+
+class RunsAlone(ClaimRefused):
+    """It was tried before, so it may be poisonous: it runs from the solo queue."""
+
+
+class Gone(ClaimRefused):
+    """It was deleted, or TTL removed it."""
+
+
+class ClaimLost(ServiceError):
+    """The response is no longer ours: a newer claim, a cancel, or our own lease ran out."""
+
+
+class SlotTaken(ServiceError):
+    """The next place in the log holds a batch that is not ours."""
+
+
+class LogCorrupt(ServiceError):
+    """What was read is not a log that these rules can have written."""
+
+
+class Unavailable(ServiceError):
+    """A part we depend on did not answer in time; the same call may succeed later."""
+
+    code = "service_unavailable"

@@ -1,0 +1,32 @@
+"""Identifiers: random where something is made, derived where it must come out the same twice."""
+
+import hashlib
+import secrets
+
+HEX_DIGITS = 48
+
+
+def new_id(prefix: str) -> str:
+    """Return an id nobody can guess, `resp_` and 48 hex digits for instance."""
+    return f"{prefix}_{secrets.token_hex(HEX_DIGITS // 2)}"
+
+
+def new_nonce() -> str:
+    """Return a mark that tells one write from every other."""
+    return secrets.token_hex(8)
+
+
+def derived_id(prefix: str, response_id: str, index: int) -> str:
+    """Return the id of the item at `index`: the same in every replay, so the log need not hold it."""
+    digest = hashlib.sha256(f"{response_id}/{index}".encode()).hexdigest()
+    return f"{prefix}_{digest[:HEX_DIGITS]}"
+
+
+def call_id(response_id: str, index: int) -> str:
+    """Return a call id for a provider that sent none."""
+    return derived_id("call", response_id, index)[:29]
+
+
+def shard_of(response_id: str, shards: int) -> str:
+    """Return which shard of the index of open responses holds this id; spreads one hot key over a few."""
+    return str(int(response_id[-4:], 16) % shards)

@@ -1,0 +1,87 @@
+"""The response log: numbered batches of facts, each written by one claim, read as one history.
+
+The rules that can be seen in what was written (the others are kept by those who write):
+
+- batch numbers run from 0, sequence numbers from 2, both without gap or repeat;
+- the first batch of a claim's epoch is its **fence**: epochs never go down, and what is written under an
+  epoch stands behind that epoch's fence and before any newer one;
+- epoch 0 is nobody's claim: only an end decided elsewhere (cancel, sweeper) is written under it;
+- a batch with an end is the last.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from meanwhile.domain.errors import LogCorrupt
+from meanwhile.domain.facts import FIRST_FACT_SEQ, Fact
+from meanwhile.domain.response import Ended
+
+NOBODY = 0
+"""The epoch of an end that was decided without a claim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One write to the log. A fence may carry facts too: those that follow from having read the log."""
+
+    number: int
+    epoch: int
+    first_seq: int
+    facts: tuple[Fact, ...]
+    nonce: str
+
+    @property
+    def end(self) -> Ended | None:
+        """The end, if this batch holds it; always its last fact."""
+        last = self.facts[-1] if self.facts else None
+        return last if isinstance(last, Ended) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tip:
+    """Where a log stands: what the next batch must continue."""
+
+    number: int = 0
+    seq: int = FIRST_FACT_SEQ
+    epoch: int = NOBODY
+    """The newest fence."""
+    end: Ended | None = None
+
+    def after(self, batch: Batch) -> "Tip":
+        """Return the tip once `batch` is in the log.
+
+        Raises:
+            LogCorrupt: The batch cannot stand here.
+        """
+        if self.end is not None:
+            raise LogCorrupt("a batch behind the end")
+        if batch.number != self.number or batch.first_seq != self.seq:
+            raise LogCorrupt(f"batch {batch.number} at event {batch.first_seq} does not continue the log")
+        if batch.epoch < self.epoch and not (batch.epoch == NOBODY and batch.end):
+            raise LogCorrupt(f"batch {batch.number} of an older claim behind a newer fence")
+        if any(isinstance(fact, Ended) for fact in batch.facts[:-1]):
+            raise LogCorrupt(f"batch {batch.number} goes on behind the end")
+        return Tip(
+            number=self.number + 1,
+            seq=self.seq + len(batch.facts),
+            epoch=max(self.epoch, batch.epoch),
+            end=batch.end,
+        )
+
+    def next(self, *facts: Fact, epoch: int, nonce: str) -> Batch:
+        """Return the batch that puts `facts` at this tip."""
+        return Batch(number=self.number, epoch=epoch, first_seq=self.seq, facts=facts, nonce=nonce)
+
+
+def tip_of(batches: Iterable[Batch], start: Tip | None = None) -> Tip:
+    """Read batches in order and return where they lead; refuses whatever breaks a rule of the log."""
+    tip = start or Tip()
+    for batch in batches:
+        tip = tip.after(batch)
+    return tip
+
+
+def facts_of(batches: Iterable[Batch]) -> Iterator[Fact]:
+    """Yield the facts of batches in order, fences and all."""
+    for batch in batches:
+        yield from batch.facts

@@ -1,0 +1,104 @@
+"""One response: where it stands, who holds it, and how it ended.
+
+    queued ──► in_progress ──► completed
+      │             ├────────► incomplete
+      ├─────────────┼────────► failed
+      └─────────────┴────────► cancelled
+
+The log decides the status; the head only learns of the end. A foreground response (one whose caller
+waits) is shown as `in_progress` from the start.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from meanwhile.domain.model_events import Usage
+from meanwhile.domain.request import Request
+
+SHARDS = 4
+"""Partitions of the index of open responses; enough for thousands of accepts a second."""
+
+
+class Status(StrEnum):
+    """The API's six words."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a response ended: the last fact of its log."""
+
+    status: Status
+    at: int
+    """Seconds since 1970."""
+    reason: str | None = None
+    """Why it is incomplete: `max_output_tokens` or `content_filter`."""
+    code: str | None = None
+    message: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The small item that says whose a response is, until when it is kept, and how it ended.
+
+    Times are seconds since 1970. `due_at` is when the sweeper should next look; `None` means never.
+    """
+
+    id: str
+    owner: str
+    created_at: int
+    background: bool
+    store: bool
+    expires_at: int
+    status: Status = Status.QUEUED
+    """`queued` while it is open, however far its log has come; the end's status afterwards."""
+    due_at: int | None = None
+    resends: int = 0
+    deleted: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the head has learned of the end; the log may know earlier."""
+        return self.status is not Status.QUEUED
+
+    def is_gone(self, now: float) -> bool:
+        """Whether readers must take it for gone: deleted, or expired though TTL has not come by yet."""
+        return self.deleted or now >= self.expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who may write to a response's log, and until when. Times are seconds since 1970."""
+
+    epoch: int = 0
+    until: float = 0
+    watched_until: float = 0
+    attempts: int = 0
+    """Claims that were not given back: how often somebody died over it."""
+    walls: int = 0
+    """Model calls that met the end of an invocation."""
+    first_claimed_at: float | None = None
+
+    def is_live(self, now: float) -> bool:
+        """Whether its holder may still be writing."""
+        return now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What one read of a response brings: its head, what was asked, and the result once written."""
+
+    head: Head
+    request: Request | None
+    """`None` if accepting it stopped half way; the sweeper ends such a response."""
+    result: Mapping[str, Any] | None = None
+    """`{"output": [...], "end": Ended as a compact fact}`."""

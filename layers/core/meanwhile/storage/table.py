@@ -1,0 +1,109 @@
+"""The one table, `responses`: every part of a response is an item under its id.
+
+| part         | holds                                                         |
+|--------------|---------------------------------------------------------------|
+| `head`       | owner, times, how it ended; carries the index of what is open |
+| `lease`      | epoch, until, watched_until, attempts                         |
+| `log#000007` | batch number 7                                                |
+| `output`     | the result, written at the end                                |
+| `request`    | what was asked                                                |
+
+Content sits in `payload`, or in the bucket under the key in `blob`. A deleted part stays as a tombstone:
+its keys, `deleted` and `expires_at`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import PynamoDBException
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from meanwhile.domain.errors import Unavailable
+
+HEAD, LEASE, OUTPUT, REQUEST = "head", "lease", "output", "request"
+
+
+class OpenIndex(GlobalSecondaryIndex["Item"]):  # type: ignore[no-untyped-call]  # the library's own hook
+    """Responses that the sweeper must look at, by when. Sparse: ended ones are not in it."""
+
+    class Meta:
+        """Named in the template."""
+
+        index_name = "open"
+        projection = KeysOnlyProjection()
+
+    open_shard = UnicodeAttribute(hash_key=True)
+    due_at = NumberAttribute(range_key=True)
+
+
+class Item(Model):
+    """One part of one response; which attributes it has depends on the part."""
+
+    class Meta:
+        """Filled in by `bound_to`; the times fit inside a lease, the library's own do not."""
+
+        table_name: str
+        connect_timeout_seconds = 1
+        read_timeout_seconds = 2
+        max_retry_attempts = 2
+        max_pool_connections = 64
+
+    response_id = UnicodeAttribute(hash_key=True)
+    part = UnicodeAttribute(range_key=True)
+    expires_at = NumberAttribute()
+    deleted = BooleanAttribute(null=True)
+
+    payload = BinaryAttribute(null=True, legacy_encoding=False)
+    blob = UnicodeAttribute(null=True)
+
+    # head
+    owner = UnicodeAttribute(null=True)
+    created_at = NumberAttribute(null=True)
+    background = BooleanAttribute(null=True)
+    store = BooleanAttribute(null=True)
+    status = UnicodeAttribute(null=True)
+    resends = NumberAttribute(null=True)
+    open_shard = UnicodeAttribute(null=True)
+    due_at = NumberAttribute(null=True)
+    open_index = OpenIndex()
+
+    # lease; times in milliseconds, which DynamoDB numbers hold exactly
+    epoch = NumberAttribute(null=True)
+    until = NumberAttribute(null=True)
+    watched_until = NumberAttribute(null=True)
+    attempts = NumberAttribute(null=True)
+    walls = NumberAttribute(null=True)
+    first_claimed_at = NumberAttribute(null=True)
+
+    # log
+    first_seq = NumberAttribute(null=True)
+    count = NumberAttribute(null=True)  # type: ignore[assignment]  # hides Model.count, a scan nobody wants
+    nonce = UnicodeAttribute(null=True)
+
+
+def bound_to(table_name: str) -> type[Item]:
+    """Return the item class of the table with this name."""
+    meta = type("Meta", (Item.Meta,), {"table_name": table_name})
+    return type("BoundItem", (Item,), {"Meta": meta})
+
+
+class Conflict(Exception):
+    """A condition did not hold: compare what is there before believing it (rule 7)."""
+
+
+@contextmanager
+def errors_translated() -> Iterator[None]:
+    """Let no PynamoDB exception past the storage room.
+
+    Raises:
+        Conflict: A condition of the write did not hold.
+        Unavailable: The table did not answer in time, or is throttled.
+    """
+    try:
+        yield
+    except PynamoDBException as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            raise Conflict from error
+        raise Unavailable(f"the table did not answer: {error.cause_response_code or 'no answer'}") from error
