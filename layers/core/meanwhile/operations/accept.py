@@ -1,0 +1,52 @@
+"""Accept: store the question, then ask for it to be worked on."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from meanwhile.domain.errors import Unavailable
+from meanwhile.domain.ids import new_id
+from meanwhile.domain.request import Request
+from meanwhile.domain.response import Head
+from meanwhile.queue import WorkQueue
+from meanwhile.storage.stores import Stores
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accept:
+    """Takes a request for its owner. Stored means accepted: whatever happens next, it will be answered."""
+
+    stores: Stores
+    queue: WorkQueue
+    now: Callable[[], float]
+    retention_seconds: float
+    open_seconds: float
+    """How long a response can be open at the longest: in the queue and at work."""
+    resend_seconds: float
+
+    def __call__(self, owner: str, request: Request) -> Head:
+        """Store and queue the request; return its head.
+
+        Raises:
+            Unavailable: It could not be stored. It may run all the same if only the answer was lost;
+                the sweeper removes what is half written.
+        """
+        created = int(self.now())
+        kept = self.retention_seconds if request.store else 0
+        head = Head(
+            id=new_id("resp"),
+            owner=owner,
+            created_at=created,
+            background=request.background,
+            store=request.store,
+            expires_at=created + int(max(kept, self.open_seconds)),
+            due_at=created + int(self.resend_seconds),
+        )
+        self.stores.responses.accept(head, request)
+        try:
+            self.queue.send(head.id, owner)
+        except Unavailable:
+            logger.warning("not queued; the sweeper will send it", extra={"response_id": head.id})
+        return head

@@ -1,0 +1,67 @@
+"""How a response ends: the log decides, the head follows."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from meanwhile.domain.answer import Answer, fold
+from meanwhile.domain.errors import SlotTaken, Unavailable
+from meanwhile.domain.ids import new_nonce
+from meanwhile.domain.log import NOBODY, facts_of, tip_of
+from meanwhile.domain.response import Ended, Head
+from meanwhile.domain.wire import result_of
+from meanwhile.storage.stores import Stores
+
+logger = logging.getLogger(__name__)
+
+_TRIES = 50
+_FENCE_OFF_AFTER = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Ends responses from outside a claim, and writes down what the log has decided."""
+
+    stores: Stores
+    now: Callable[[], float]
+    unstored_retention_seconds: float
+
+    def decide(self, head: Head, end: Ended) -> Answer:
+        """Append an end, unless one is there; return the answer with the end that won.
+
+        A worker that writes faster than we do loses its lease after a few tries, so this comes to an end.
+
+        Raises:
+            Unavailable: The log kept moving; nothing was decided here.
+        """
+        nonce = new_nonce()
+        for tried in range(_TRIES):
+            batches = self.stores.log.read(head.id)
+            answer = fold(head.id, facts_of(batches), background=head.background)
+            if answer.end is None:
+                if tried == _FENCE_OFF_AFTER:
+                    self.stores.leases.fence_off(head.id)
+                batch = tip_of(batches).next(end, epoch=NOBODY, nonce=nonce)
+                try:
+                    self.stores.log.append(head.id, batch, expires_at=head.expires_at)
+                except SlotTaken:
+                    continue
+                answer.apply(end)
+                self.stores.leases.fence_off(head.id)
+            self.finish(head, answer)
+            return answer
+        raise Unavailable("the response was busy")
+
+    def finish(self, head: Head, answer: Answer) -> None:
+        """Write result and head of an answer that has ended. Safe to repeat: the log says the same."""
+        if answer.end is None:
+            raise ValueError("the answer has not ended")
+        self.stores.responses.end(self.ended(head, answer.end), result_of(answer, answer.end))
+        logger.info("response ended", extra={"response_id": head.id, "status": answer.end.status.value})
+
+    def ended(self, head: Head, end: Ended) -> Head:
+        """Return the head as it stands after this end: what is not stored goes soon."""
+        if head.store:
+            return replace(head, status=end.status, due_at=None)
+        gone_at = end.at + int(self.unstored_retention_seconds)
+        return replace(head, status=end.status, due_at=gone_at, expires_at=gone_at)

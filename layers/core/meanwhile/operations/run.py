@@ -1,0 +1,132 @@
+"""Run: ask a model for one claimed response, and log what it says until there is an end."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from meanwhile.domain.answer import Answer
+from meanwhile.domain.errors import (
+    InvalidRequest,
+    ProviderBroken,
+    ProviderBusy,
+    ProviderError,
+    ProviderRejected,
+)
+from meanwhile.domain.facts import Fact
+from meanwhile.domain.model_events import ModelEvent
+from meanwhile.domain.request import Request
+from meanwhile.domain.response import Ended
+from meanwhile.domain.transcript import Transcript, given_up
+from meanwhile.operations.claimed import Claimed
+from meanwhile.operations.commit import Commit
+from meanwhile.operations.sweep import attempts_exhausted, deadline_exceeded, failed
+
+_CALLS = 3
+"""Model calls of one claim whose streams may break after they have said something."""
+
+Ask = Callable[[Request], AsyncGenerator[ModelEvent, None]]
+
+
+class PutDown(Exception):
+    """The provider wants to be left alone for `delay` seconds: nobody should wait at a worker's cost."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(delay)
+        self.delay = delay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Sees a claimed response to its end. What it raises leaves the log as it is, to be gone on with."""
+
+    ask: Ask
+    """Asks the request's model, waiting patiently at first (`providers/retry.py`)."""
+    now: Callable[[], float]
+    response_deadline_seconds: float
+    max_attempts: int
+    commit_watched_seconds: float
+    commit_unwatched_seconds: float
+
+    async def __call__(self, claimed: Claimed) -> None:
+        """Return once the response has ended, in its log and in its head.
+
+        Raises:
+            ClaimLost: Somebody else has it now, or has ended it.
+            PutDown: The provider is busy for longer than it pays to wait.
+            Unavailable: The table does not answer.
+        """
+        answer = await asyncio.to_thread(claimed.open)
+        if answer.end is not None:
+            return
+        commit = Commit(claimed.append, pause=lambda: self._pause(claimed))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(commit.run())
+                await self._answer(claimed, answer, commit)
+                commit.close()
+        except BaseExceptionGroup as group_of_errors:
+            raise _first(group_of_errors) from group_of_errors
+        await asyncio.to_thread(claimed.finish)
+
+    def _pause(self, claimed: Claimed) -> float:
+        return self.commit_watched_seconds if claimed.is_watched() else self.commit_unwatched_seconds
+
+    async def _answer(self, claimed: Claimed, answer: Answer, commit: Commit) -> None:
+        """Ask until there is an end, and hand every fact to the commit."""
+        end = self._end_before_asking(claimed)
+        if end is None and claimed.request is not None:
+            first = claimed.lease.first_claimed_at or self.now()
+            left = first + self.response_deadline_seconds - self.now()
+            try:
+                async with asyncio.timeout(left):
+                    end = await self._converse(claimed.request, answer, commit)
+            except TimeoutError:
+                end = deadline_exceeded(at=self.now())
+        if end is not None:
+            commit.add(_applied(answer, [end]))
+
+    def _end_before_asking(self, claimed: Claimed) -> Ended | None:
+        if claimed.request is None:
+            return failed("server_error", "The request was not stored whole.", at=self.now())
+        if claimed.lease.attempts > self.max_attempts:
+            return attempts_exhausted(at=self.now())
+        return None
+
+    async def _converse(self, request: Request, answer: Answer, commit: Commit) -> Ended | None:
+        """Return the end that we have to give it, or `None` if the model gave its own."""
+        error: ProviderError = ProviderBroken("the provider was not asked")
+        for _ in range(_CALLS):
+            said_before = len(answer.items)
+            transcript = Transcript(answer)
+            try:
+                async with aclosing(self.ask(request)) as events:
+                    async for event in events:
+                        commit.add(transcript.add(event, at=int(self.now())))
+                if answer.end is not None:
+                    return None
+                error = ProviderBroken("the provider's stream stopped without its own end")
+            except (ProviderRejected, InvalidRequest) as final:
+                return failed(final.code or "provider_rejected", str(final), at=self.now())
+            except (ProviderBusy, ProviderBroken) as broken:
+                error = broken
+            commit.add(_applied(answer, given_up(answer)))
+            if len(answer.items) == said_before:
+                break  # it never said a word, and was asked patiently
+        if isinstance(error, ProviderBusy):
+            raise PutDown(error.retry_after or 30)
+        return failed(error.code or "provider_error", str(error), at=self.now())
+
+
+def _applied(answer: Answer, facts: list[Fact]) -> list[Fact]:
+    for fact in facts:
+        answer.apply(fact)
+    return facts
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error that made the task group stop; the others only followed."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
