@@ -1,0 +1,32 @@
+"""The log's rules over DynamoDB as moto has it, side by side with the twin: the same answers to every call."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from meanwhile.storage.stores import Stores
+from tests.support import aws
+from tests.support.faults import Faults
+from tests.support.log_machine import LogMachine
+from tests.support.twin import twin_stores
+
+
+@pytest.fixture(autouse=True, scope="module")
+def moto() -> Iterator[None]:
+    with aws.moto_aws():
+        aws.new_bucket()
+        yield
+
+
+class OnMoto(LogMachine):
+    """Every call goes to moto and to the twin, and both must answer alike."""
+
+    def stores(self) -> Stores:
+        return Faults().over(aws.stores_on(aws.new_table()), twin_stores())
+
+
+OnMoto.TestCase.settings = settings(
+    max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestResponseLogOnMoto = OnMoto.TestCase
