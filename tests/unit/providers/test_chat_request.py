@@ -1,0 +1,214 @@
+"""Requests in the words of the chat completions API."""
+
+from typing import Any
+
+import pytest
+
+from meanwhile.domain.errors import ProviderRejected
+from meanwhile.domain.request import Json, Request
+from meanwhile.providers.catalogue import ModelEntry
+from meanwhile.providers.chat_request import body_of, messages_of
+
+PLAIN = ModelEntry(id="m", provider="chat_completions")
+WEATHER = {
+    "type": "function",
+    "name": "weather",
+    "description": None,
+    "parameters": {"type": "object"},
+    "strict": True,
+}
+CLOCK = {"type": "function", "name": "clock"}
+
+
+def message(role: str, *parts: Json | str) -> Json:
+    """Return a message item; a string is a text part."""
+    kind = "output_text" if role == "assistant" else "input_text"
+    return {
+        "type": "message",
+        "role": role,
+        "content": [{"type": kind, "text": part} if isinstance(part, str) else part for part in parts],
+    }
+
+
+def call(call_id: str, name: str = "weather") -> Json:
+    """Return a call item."""
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": "{}"}
+
+
+def output(call_id: str, said: Any = "sunny") -> Json:
+    """Return an output item."""
+    return {"type": "function_call_output", "call_id": call_id, "output": said}
+
+
+def messages(*items: Json, **changes: Any) -> list[Json]:
+    """Return what the items become."""
+    return messages_of(Request(model="m", input=items, **changes))
+
+
+def body(**changes: Any) -> Json:
+    """Return the body for a request, plain but for the changes."""
+    return body_of(Request(**{"model": "m", "input": [message("user", "Hi")], **changes}), PLAIN)
+
+
+def sent_call(call_id: str) -> Json:
+    """Return a call as the other API has it."""
+    return {"id": call_id, "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+
+
+def test_messages_keep_their_order_and_roles() -> None:
+    """System messages, under their old name, are what every server knows."""
+    seen = messages(
+        message("developer", "Be brief."),
+        {"role": "user", "content": "Hi"},
+        message("assistant", "Hello.", {"type": "refusal", "refusal": "No."}),
+        message("user", "a", "b"),
+        instructions="Be kind.",
+    )
+
+    assert seen == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello.\nNo."},
+        {"role": "user", "content": "a\nb"},
+    ]
+
+
+def test_calls_stand_in_one_message_with_the_words_before_them() -> None:
+    """Parallel calls in two messages are refused: outputs must follow directly."""
+    seen = messages(message("assistant", "Let me see."), call("1"), call("2"), output("1"), output("2"))
+
+    assert seen == [
+        {"role": "assistant", "content": "Let me see.", "tool_calls": [sent_call("1"), sent_call("2")]},
+        {"role": "tool", "tool_call_id": "1", "content": "sunny"},
+        {"role": "tool", "tool_call_id": "2", "content": "sunny"},
+    ]
+
+
+def test_words_between_a_call_and_its_output_join_the_call() -> None:
+    """The Responses API allows that order, this one does not."""
+    seen = messages(call("1"), message("assistant", "Wait."), output("1"))
+
+    assert seen[0] == {"role": "assistant", "content": "Wait.", "tool_calls": [sent_call("1")]}
+    assert seen[1]["role"] == "tool"
+
+
+def test_calls_of_two_rounds_stay_apart() -> None:
+    """The second call was made knowing the first one's output."""
+    seen = messages(call("1"), output("1"), call("2"), output("2"))
+
+    assert [each["role"] for each in seen] == ["assistant", "tool", "assistant", "tool"]
+
+
+def test_an_output_s_image_is_shown_once_all_outputs_are_there() -> None:
+    """Only a user can show images in this API, and nothing may stand between calls and outputs."""
+    image = {"type": "input_image", "image_url": "https://example.com/a.png"}
+
+    seen = messages(call("1"), call("2"), output("1", [image]), output("2"), message("user", "So?"))
+
+    assert [each["role"] for each in seen] == ["assistant", "tool", "tool", "user", "user"]
+    assert seen[3]["content"] == [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+
+
+def test_earlier_thoughts_are_left_out() -> None:
+    """This API takes none back."""
+    assert messages({"type": "reasoning", "summary": []}, message("user", "Hi"))[0]["role"] == "user"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "item_reference", "id": "msg_1"},
+        message("user", {"type": "input_audio"}),
+        message("user", {"type": "input_image", "file_id": "file_1"}),
+        message("assistant", {"type": "input_image", "image_url": "x"}),
+    ],
+)
+def test_what_cannot_be_said_is_refused(item: Json) -> None:
+    """Leaving it out would answer another question than the one asked."""
+    with pytest.raises(ProviderRejected):
+        messages(item)
+
+
+def test_defaults_stay_unsaid() -> None:
+    """Old servers refuse parameters they do not know, and models have defaults of their own."""
+    assert set(body()) == {"model", "messages", "stream", "stream_options"}
+
+
+def test_only_sampling_that_the_caller_set_is_sent() -> None:
+    """Reasoning models refuse a temperature, even the default one."""
+    assert "temperature" not in body(temperature=0.3)
+    assert body(temperature=0.3, sampling=["temperature"])["temperature"] == 0.3
+
+
+def test_nobody_s_name_is_sent() -> None:
+    """Who asks is between the caller and us."""
+    told = body(
+        user="ada", metadata={"tenant": "secret"}, safety_identifier="ada", prompt_cache_key="ada", store=True
+    )
+
+    assert told == body()
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_the_output_limit_has_the_name_the_model_knows(name: Any) -> None:
+    """Old servers know only the one, OpenAI's reasoning models only the other."""
+    entry = ModelEntry(id="m", provider="chat_completions", output_limit=name)
+
+    assert body_of(Request(model="m", input=[], max_output_tokens=99), entry)[name] == 99
+
+
+def test_functions_are_described_without_empty_fields() -> None:
+    """Some servers take null for a value."""
+    told = body(tools=[WEATHER, CLOCK], parallel_tool_calls=False, reasoning={"effort": "low"})
+
+    assert told["tools"] == [
+        {
+            "type": "function",
+            "function": {"name": "weather", "parameters": {"type": "object"}, "strict": True},
+        },
+        {"type": "function", "function": {"name": "clock"}},
+    ]
+    assert told["parallel_tool_calls"] is False
+    assert told["reasoning_effort"] == "low"
+    assert "tool_choice" not in told
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("none", "none"),
+        ("required", "required"),
+        ({"type": "function", "name": "clock"}, {"type": "function", "function": {"name": "clock"}}),
+    ],
+)
+def test_the_choice_of_a_function_is_passed_on(choice: Any, told: Any) -> None:
+    """The caller decides whether a function must be called."""
+    assert body(tools=[WEATHER, CLOCK], tool_choice=choice)["tool_choice"] == told
+
+
+def test_allowed_tools_are_the_only_ones_sent() -> None:
+    """Few servers know the notion; all know a shorter list."""
+    choice = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "clock"}]}
+
+    told = body(tools=[WEATHER, CLOCK], tool_choice=choice)
+
+    assert [each["function"]["name"] for each in told["tools"]] == ["clock"]
+    assert told["tool_choice"] == "required"
+
+
+def test_a_tool_that_is_no_function_is_refused() -> None:
+    """The upstream would not know what to do with it."""
+    with pytest.raises(ProviderRejected):
+        body(tools=[{"type": "web_search"}])
+
+
+def test_the_text_s_form_is_passed_on() -> None:
+    """Structured output is a promise of the API."""
+    schema = {"type": "json_schema", "name": "it", "schema": {"type": "object"}, "strict": None}
+
+    assert body(text={"format": {"type": "json_object"}})["response_format"] == {"type": "json_object"}
+    assert body(text={"format": schema})["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "it", "schema": {"type": "object"}},
+    }

@@ -1,0 +1,172 @@
+"""Each rule of the log taken out in turn: the state machine must notice, or it proves nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from meanwhile.domain.errors import ClaimLost, LogCorrupt, SlotTaken
+from meanwhile.domain.facts import Fact
+from meanwhile.domain.ids import new_nonce
+from meanwhile.domain.log import Tip, tip_of
+from meanwhile.domain.response import Lease
+from meanwhile.operations import read as read_module
+from meanwhile.operations.claimed import Claimed
+from meanwhile.operations.ending import Ending
+from meanwhile.storage.stores import Stores
+from tests.support.log_machine import LogMachine
+from tests.support.twin import TwinLeases, TwinLog, TwinResponses, twin_stores
+
+HUNT = settings(
+    max_examples=1_500,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    print_blob=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Sabotaged(LogMachine):
+    def stores(self) -> Stores:
+        return twin_stores()
+
+
+def append_overwrites(patch: pytest.MonkeyPatch) -> None:
+    """Without compare-and-set."""
+
+    def append(self: TwinLog, response_id: str, batch: Any, *, expires_at: int) -> None:
+        del expires_at
+        self._rows[response_id].log[batch.number] = batch
+
+    patch.setattr(TwinLog, "append", append)
+
+
+def nonces_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A write whose answer was lost is taken for somebody else's."""
+
+    def append(self: TwinLog, response_id: str, batch: Any, *, expires_at: int) -> None:
+        del expires_at
+        if batch.number in self._rows[response_id].log:
+            raise SlotTaken
+        self._rows[response_id].log[batch.number] = batch
+
+    patch.setattr(TwinLog, "append", append)
+
+
+def no_fence(patch: pytest.MonkeyPatch) -> None:
+    """A worker asks its model without having fenced the log."""
+
+    def open_without(self: Claimed) -> Any:
+        self._read()
+        if self.answer.end is not None:
+            self.finish()
+        return self.answer
+
+    patch.setattr(Claimed, "open", open_without)
+
+
+def newer_fences_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A worker that reads a newer claim's fence goes on all the same."""
+    original = Claimed._read
+
+    def read(self: Claimed) -> None:
+        original(self)
+        self._tip = replace(self._tip, epoch=min(self._tip.epoch, self.lease.epoch))
+
+    patch.setattr(Claimed, "_read", read)
+
+
+def foreign_batches_read_over(patch: pytest.MonkeyPatch) -> None:
+    """A worker that meets a foreign batch behind its fence writes behind it."""
+
+    def append(self: Claimed, facts: Sequence[Fact]) -> None:
+        for _ in range(5):
+            try:
+                self._append(facts, new_nonce())
+            except SlotTaken:
+                found = tip_of(self._stores.log.read(self.response_id))
+                if found.end:
+                    raise ClaimLost from None
+                self._tip = Tip(number=found.number, seq=found.seq)
+            else:
+                return
+
+    patch.setattr(Claimed, "append", append)
+
+
+def ends_are_not_looked_for(patch: pytest.MonkeyPatch) -> None:
+    """A cancel appends its end without asking whether there is one."""
+    original = Ending.decide
+
+    def decide(self: Ending, head: Any, end: Any) -> Any:
+        batches = self.stores.log.read(head.id)
+        tip = replace(tip_of(batches), end=None)
+        if tip.number and batches[-1].end:
+            self.stores.log.append(head.id, tip.next(end, epoch=0, nonce=new_nonce()), expires_at=0)
+        return original(self, head, end)
+
+    patch.setattr(Ending, "decide", decide)
+
+
+def heads_are_never_mended(patch: pytest.MonkeyPatch) -> None:
+    """Neither readers nor the sweeper nor the next worker follow up on a crash before the head."""
+    patch.setattr(read_module, "_MEND_AFTER", 10**9)
+    patch.setattr(
+        "meanwhile.operations.sweep.Sweep._look_at", lambda *_: None
+    )
+    patch.setattr(Claimed, "finish", lambda _: None)
+
+
+def claims_share_an_epoch(patch: pytest.MonkeyPatch) -> None:
+    """A claim does not end everybody else's."""
+
+    def claim(self: TwinLeases, response_id: str, **asked: Any) -> Lease:
+        rows = self._rows[response_id]
+        rows.claimant = asked["nonce"]
+        held = rows.lease or Lease()
+        rows.lease = replace(held, epoch=max(1, held.epoch), until=asked["until"])
+        return rows.lease
+
+    patch.setattr(TwinLeases, "claim", claim)
+
+
+def deleted_parts_vanish(patch: pytest.MonkeyPatch) -> None:
+    """A delete leaves no tombstones in the log."""
+    original = TwinResponses.bury
+
+    def bury(self: TwinResponses, head: Any, *, now: float) -> None:
+        original(self, head, now=now)
+        self._rows[head.id].log.clear()
+
+    patch.setattr(TwinResponses, "bury", bury)
+
+
+@pytest.mark.parametrize(
+    "sabotage",
+    [
+        append_overwrites,
+        nonces_ignored,
+        no_fence,
+        newer_fences_ignored,
+        foreign_batches_read_over,
+        ends_are_not_looked_for,
+        heads_are_never_mended,
+        claims_share_an_epoch,
+        deleted_parts_vanish,
+    ],
+    ids=lambda rule: rule.__name__,
+)
+def test_the_machine_notices_a_missing_rule(
+    sabotage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule without which everything still passes is not a rule, or is not checked."""
+    sabotage(monkeypatch)
+
+    with pytest.raises((AssertionError, LogCorrupt)):  # a broken invariant, or a log nobody can read
+        run_state_machine_as_test(Sabotaged, settings=HUNT)
