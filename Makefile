@@ -1,0 +1,85 @@
+# Every target sets up what it needs. Requires Python 3.11 or newer, make and git; deploying, also sam.
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+ARCHITECTURE ?= arm64
+PARAMETERS ?=
+LOCK_FLAGS ?=
+
+READY := $(VENV)/ready
+RUN := $(VENV)/bin/python -m
+PIP := $(RUN) pip --quiet --quiet --disable-pip-version-check --no-input install
+LOCK := .venv-lock/bin/uv pip compile --quiet --no-config --no-header --no-annotate --no-emit-index-url \
+	--no-emit-find-links --generate-hashes $(LOCK_FLAGS)
+OVERRIDES := $(strip $(patsubst %,Architecture=%,$(filter-out arm64,$(ARCHITECTURE))) $(PARAMETERS))
+
+.PHONY: help demo up test lint check bench chaos lock build deploy clean
+
+help:
+	@echo "make demo     one answer that outlives its connection and its worker, on this machine"
+	@echo "make up       the whole service on this machine, at http://127.0.0.1:8787/v1"
+	@echo "make test     every test"
+	@echo "make check    format, lint, types, template and every test"
+	@echo "make bench    the numbers that the design promises"
+	@echo "make chaos    workers killed at random; every answer must still arrive"
+	@echo "make lock     pin the requirements anew (LOCK_FLAGS=--upgrade for newer ones)"
+	@echo "make build    what will be deployed (ARCHITECTURE=x86_64 if not arm64)"
+	@echo "make deploy   into your AWS account (PARAMETERS='Name=value ...')"
+	@echo "make clean    remove everything made here"
+
+# `exec` hands Ctrl-C to the program itself.
+demo: $(READY)
+	@exec $(RUN) infra.local.demo
+
+up: $(READY)
+	@exec $(RUN) infra.local
+
+bench: $(READY)
+	@exec $(RUN) tests.bench
+
+chaos: $(READY)
+	@exec $(RUN) tests.chaos
+
+test: $(READY)
+	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup
+
+lint: $(READY)
+	@$(RUN) ruff format --check --quiet . || { echo "Not formatted; run: $(RUN) ruff format ." >&2; exit 1; }
+	@$(RUN) ruff check --quiet .
+	@$(RUN) mypy --no-error-summary
+
+check: lint
+	@$(MAKE) --no-print-directory test
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python ..." >&2; exit 1; }
+	@echo "Setting up $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# One lock for everybody who develops, one for the layer; the layer's versions are the developers' own.
+lock: .venv-lock/bin/uv
+	@$(LOCK) --universal --python-version 3.11 --group dev --output-file requirements/dev.txt \
+		pyproject.toml requirements/build.in >/dev/null
+	@$(LOCK) --python-version 3.13 --python-platform aarch64-manylinux_2_28 --constraints requirements/dev.txt \
+		--output-file layers/dependencies/requirements.txt pyproject.toml >/dev/null
+
+.venv-lock/bin/uv:
+	@$(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip --quiet --quiet --disable-pip-version-check install uv
+
+build:
+	@command -v sam >/dev/null || { echo "sam is needed: docs.aws.amazon.com/serverless-application-model" >&2; exit 1; }
+	@rm -rf functions/*/__pycache__
+	@ARCHITECTURE=$(ARCHITECTURE) sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+deploy: build
+	@sam deploy $(if $(OVERRIDES),--parameter-overrides $(OVERRIDES))
+
+clean:
+	@rm -rf .venv .venv-* .aws-sam build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find functions infra layers tests -name __pycache__ -prune -exec rm -rf {} +
