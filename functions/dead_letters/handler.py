@@ -1,0 +1,16 @@
+"""Ends as `failed` what was delivered too often. Trigger: the dead-letter queue."""
+
+from typing import Any
+
+from meanwhile.observability import invocation_logged
+
+from meanwhile import wiring
+from meanwhile.queue import WorkMessage
+
+
+@invocation_logged
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # the runtime's signature
+    """End every response named in the batch; those that somebody works on come again."""
+    messages = [WorkMessage.from_record(record, alone=False) for record in event["Records"]]
+    alive = [message for message in messages if not wiring.end_dead()(message.response_id)]
+    return {"batchItemFailures": [{"itemIdentifier": message.id} for message in alive]}

@@ -1,0 +1,16 @@
+"""Finds what a crash left behind. Trigger: a schedule, every minute."""
+
+from typing import Any
+
+from meanwhile.observability import invocation_logged
+
+from meanwhile import wiring
+
+_MARGIN = 5
+
+
+@invocation_logged
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001  # the runtime's signature
+    """Look at every open response whose time has come."""
+    until = wiring.now() + context.get_remaining_time_in_millis() / 1000 - _MARGIN
+    return {"looked_at": wiring.sweep()(until=until)}

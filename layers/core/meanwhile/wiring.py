@@ -1,0 +1,174 @@
+"""Puts the parts together, once per process and when first needed. The one place that reads the clock."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator
+from functools import cache
+from typing import Any
+
+from meanwhile.domain.model_events import ModelEvent
+from meanwhile.domain.request import Request
+from meanwhile.operations.accept import Accept
+from meanwhile.operations.cancel import Cancel
+from meanwhile.operations.delete import Delete
+from meanwhile.operations.end_dead import EndDead
+from meanwhile.operations.ending import Ending
+from meanwhile.operations.read import Read
+from meanwhile.operations.run import Ask
+from meanwhile.operations.sweep import Sweep
+from meanwhile.operations.work import Work
+from meanwhile.providers.catalogue import Catalogue
+from meanwhile.providers.retry import stream_with_patience
+from meanwhile.providers.router import Providers
+from meanwhile.queue import WorkQueue
+from meanwhile.settings import Settings
+from meanwhile.storage.blobs import Blobs
+from meanwhile.storage.leases import LeaseStore
+from meanwhile.storage.log import LogStore
+from meanwhile.storage.responses import ResponseStore
+from meanwhile.storage.stores import Stores
+from meanwhile.storage.table import bound_to
+
+_DAY = 86_400
+
+now = time.time  # noqa: TID251  # the clock
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process."""
+    return Settings.from_env()
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Return the models this deployment can ask."""
+    return Catalogue.load(has_upstream=bool(settings().model_base_url))
+
+
+@cache
+def ask() -> Ask:
+    """Return what asks the model of a request, patiently."""
+    providers = Providers(catalogue(), settings(), sleep=asyncio.sleep, clock=time.monotonic)
+
+    def patiently(request: Request) -> AsyncGenerator[ModelEvent, None]:
+        return stream_with_patience(
+            providers.provider_for(request.model),
+            request,
+            monotonic=time.monotonic,
+            sleep=asyncio.sleep,
+            jitter=random.random,
+            deadline_seconds=settings().patience_seconds,
+        )
+
+    return patiently
+
+
+@cache
+def stores() -> Stores:
+    """Return where responses live."""
+    items = bound_to(settings().responses_table)
+    blobs = Blobs(settings().bucket, lambda: aws_client("s3"))
+    return Stores(
+        ResponseStore(items, blobs, inline_bytes=settings().inline_bytes), LeaseStore(items), LogStore(items)
+    )
+
+
+@cache
+def queue() -> WorkQueue:
+    """Return the queues."""
+    return WorkQueue(
+        lambda: aws_client("sqs"), work_url=settings().work_queue_url, solo_url=settings().solo_queue_url
+    )
+
+
+@cache
+def ending() -> Ending:
+    """Return what ends responses from outside."""
+    return Ending(stores=stores(), now=now, unstored_retention_seconds=settings().unstored_retention_seconds)
+
+
+@cache
+def accept() -> Accept:
+    """Return what takes requests."""
+    return Accept(
+        stores=stores(),
+        queue=queue(),
+        now=now,
+        retention_seconds=settings().retention_days * _DAY,
+        open_seconds=settings().queue_deadline_seconds + settings().response_deadline_seconds + _DAY,
+        resend_seconds=settings().resend_seconds,
+    )
+
+
+@cache
+def read() -> Read:
+    """Return what finds responses."""
+    return Read(stores=stores(), ending=ending(), now=now)
+
+
+@cache
+def cancel() -> Cancel:
+    """Return what cancels."""
+    return Cancel(read=read(), ending=ending(), now=now)
+
+
+@cache
+def delete() -> Delete:
+    """Return what deletes."""
+    return Delete(stores=stores(), read=read(), now=now)
+
+
+@cache
+def sweep() -> Sweep:
+    """Return the sweeper's work."""
+    return Sweep(
+        stores=stores(),
+        ending=ending(),
+        queue=queue(),
+        now=now,
+        resend_seconds=settings().resend_seconds,
+        queue_deadline_seconds=settings().queue_deadline_seconds,
+        response_deadline_seconds=settings().response_deadline_seconds,
+        max_attempts=settings().max_attempts,
+    )
+
+
+@cache
+def end_dead() -> EndDead:
+    """Return what ends responses whose messages died."""
+    return EndDead(stores=stores(), ending=ending(), now=now)
+
+
+@cache
+def work() -> Work:
+    """Return the worker's work."""
+    return Work.from_settings(
+        settings(),
+        stores=stores(),
+        ending=ending(),
+        queue=queue(),
+        ask=ask(),
+        now=now,
+    )
+
+
+@cache
+def aws_client(service: str) -> Any:
+    """Return a client whose patience fits inside a lease; the libraries' own does not.
+
+    SQS holds a receive open for as long as it was asked to wait, hence the longer read there.
+    """
+    import botocore.session  # only when a client is first needed
+    from botocore.config import Config
+
+    read_seconds = settings().receive_wait_seconds + 3 if service == "sqs" else 5
+    config = Config(
+        connect_timeout=1,
+        read_timeout=read_seconds,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+        max_pool_connections=settings().slots,
+        s3={"addressing_style": "virtual"} if not settings().local_api_keys else {"addressing_style": "path"},
+    )
+    return botocore.session.Session().create_client(service, config=config)
