@@ -4,6 +4,7 @@ The rules kept here: read the whole log, then fence, and only then ask a model; 
 batch means that the claim is lost; nothing is written after the last confirmed end of the lease.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from meanwhile.domain.response import Head, Lease
 from meanwhile.domain.transcript import given_up
 from meanwhile.operations.ending import Ending
 from meanwhile.storage.stores import Stores
+
+logger = logging.getLogger(__name__)
 
 _FENCE_TRIES = 20
 
@@ -39,6 +42,10 @@ class Claim:
         now = self.now()
         lease = self.stores.leases.claim(
             response_id, now=now, until=now + self.lease_seconds, nonce=new_nonce(), alone=alone
+        )
+        logger.info(
+            "response claimed",
+            extra={"response_id": response_id, "epoch": lease.epoch, "attempts": lease.attempts},
         )
         return Claimed(self, response_id, lease)
 
