@@ -56,7 +56,7 @@ def sent_call(call_id: str) -> Json:
 
 
 def test_messages_keep_their_order_and_roles() -> None:
-    """System messages, under their old name, are what every server knows."""
+    """Every server knows "system"; "developer" is its newer name."""
     seen = messages(
         message("developer", "Be brief."),
         {"role": "user", "content": "Hi"},

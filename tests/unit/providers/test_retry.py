@@ -159,7 +159,7 @@ def test_every_attempt_is_closed_before_the_next_and_when_the_reader_leaves() ->
             deadline_seconds=60,
         )
         await anext(events)
-        await events.aclose()  # type: ignore[attr-defined]  # it is a generator
+        await events.aclose()
 
     asyncio.run(read_one_word())
     assert provider.closed == 2

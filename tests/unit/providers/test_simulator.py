@@ -3,7 +3,6 @@
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,60 +10,14 @@ import pytest
 from meanwhile.domain.model_events import (
     Finished,
     FinishReason,
-    ModelEvent,
     ReasoningDelta,
     TextDelta,
-    ToolCallDelta,
     ToolCallStarted,
 )
-from meanwhile.domain.request import Json, Request
+from meanwhile.domain.request import Request
 from meanwhile.providers.simulation.tokens import count_tokens
 from meanwhile.providers.simulator import Simulator, events_of, text_of
-
-WEATHER = {
-    "type": "function",
-    "name": "get_weather",
-    "parameters": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}, "unit": {"type": "string", "enum": ["C", "F"]}},
-        "required": ["city"],
-    },
-}
-BOOK = {
-    "type": "function",
-    "name": "book_table",
-    "parameters": {"type": "object", "properties": {"guests": {"type": "integer"}}, "required": ["guests"]},
-}
-CLOCK = {"type": "function", "name": "clock", "parameters": None}
-
-
-def said(role: str, text: str) -> Json:
-    """Return a message item."""
-    kind = "output_text" if role == "assistant" else "input_text"
-    return {"type": "message", "id": "msg_1", "role": role, "content": [{"type": kind, "text": text}]}
-
-
-def ask(*texts: str, **changes: Any) -> Request:
-    """Return a conversation, user and assistant in turn, that ends with a question."""
-    items = [said("user" if place % 2 == 0 else "assistant", text) for place, text in enumerate(texts)]
-    return Request(**{"model": "simulator", "input": items, **changes})
-
-
-def calls_in(request: Request) -> dict[str, Any]:
-    """Return the arguments of every call the simulator makes, by function."""
-    events = list(events_of(request))
-    return {
-        start.name: json.loads(
-            "".join(e.arguments for e in events if isinstance(e, ToolCallDelta) and e.index == start.index)
-        )
-        for start in events
-        if isinstance(start, ToolCallStarted)
-    }
-
-
-async def collect(events: AsyncIterator[ModelEvent]) -> list[ModelEvent]:
-    """Return them all."""
-    return [event async for event in events]
+from tests.unit.providers.conversations import BOOK, WEATHER, ask, collect, said
 
 
 def test_the_stream_says_exactly_what_was_foretold() -> None:
@@ -140,65 +93,6 @@ def test_an_exact_text_is_given_as_it_is() -> None:
     """Smoke tests ask for one word and compare."""
     assert text_of(ask("Reply with exactly: pong")) == "pong"
     assert text_of(ask('Please say only "ping pong".')) == "ping pong"
-
-
-def test_a_function_is_called_with_what_the_prompt_offers() -> None:
-    """The arguments fit the schema, and make sense."""
-    request = ask("What is the weather in San Francisco, in F?", tools=[WEATHER])
-
-    assert calls_in(request) == {"get_weather": {"city": "San Francisco", "unit": "F"}}
-    assert text_of(request) == ""
-
-
-def test_two_functions_are_called_side_by_side() -> None:
-    """Parallel calls are a path of their own through everything behind."""
-    request = ask("Book a table for 4 in Rome and check the weather.", tools=[CLOCK, WEATHER, BOOK])
-
-    assert calls_in(request) == {"get_weather": {"city": "Rome", "unit": "C"}, "book_table": {"guests": 4}}
-
-
-def test_without_parallel_calls_it_makes_one() -> None:
-    """The caller can forbid them."""
-    request = ask("Book a table and check the weather.", tools=[WEATHER, BOOK], parallel_tool_calls=False)
-
-    assert len(calls_in(request)) == 1
-
-
-@pytest.mark.parametrize(
-    ("choice", "called"),
-    [
-        ("none", set()),
-        ("auto", {"clock", "get_weather"}),
-        ("required", {"clock", "get_weather"}),
-        ({"type": "function", "name": "book_table"}, {"book_table"}),
-        (
-            {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "clock"}]},
-            {"clock"},
-        ),
-    ],
-)
-def test_the_choice_of_a_function_is_the_caller_s(choice: Any, called: set[str]) -> None:
-    """Every form of `tool_choice` means what it says."""
-    request = ask("Hm.", tools=[CLOCK, WEATHER, BOOK], tool_choice=choice)
-
-    assert set(calls_in(request)) == called
-
-
-@pytest.mark.parametrize("output", ["18 degrees", [{"type": "input_text", "text": "18 degrees"}]])
-def test_with_the_outputs_there_it_answers_from_them(output: Any) -> None:
-    """An agent's loop ends, also when it says "required" every time."""
-    request = ask("What is the weather in Rome?", tools=[WEATHER], tool_choice="required")
-    items = [
-        *request.input,
-        {"type": "function_call", "call_id": "c", "name": "get_weather", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "c", "output": output},
-    ]
-
-    answered = Request(**{**request.to_json(), "input": items})
-    asked_again = Request(**{**request.to_json(), "input": [*items, said("user", "And in Oslo?")]})
-
-    assert 'get_weather returned: "18 degrees"' in text_of(answered)
-    assert calls_in(asked_again)["get_weather"]["city"] == "Oslo"
 
 
 def test_reasoning_comes_first_and_counts() -> None:
@@ -301,7 +195,10 @@ def test_any_object_will_do_where_no_schema_is_given() -> None:
 
 def test_half_a_character_in_the_prompt_can_be_repeated() -> None:
     """What comes out is stored and sent: it must encode."""
+    odd = {"type": "json_schema", "name": "x", "schema": {"properties": {"\ud83d": {"type": "string"}}}}
+
     text_of(ask("Hello \ud83d!")).encode()
+    text_of(ask("Hello!", text={"format": odd})).encode()
 
 
 def test_images_are_counted_not_seen() -> None:

@@ -1,0 +1,96 @@
+"""Which models there are, what each can do, and what it costs. Reads `catalogue.toml`; speaks to nobody."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, Self
+
+from meanwhile.domain.errors import InvalidRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """US dollars per million tokens."""
+
+    input: float = 0.0
+    cached_input: float = 0.0
+    output: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEntry:
+    """One model. None means unknown (nothing is refused for it), or, for a limit, the setting applies."""
+
+    id: str
+    provider: Literal["simulator", "chat_completions"]
+    owned_by: str = "meanwhile"
+    created: int = 1_767_225_600
+    """A fixed moment for `GET /models`; it says nothing about the model."""
+
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    images: bool = True
+    tools: bool = True
+    structured_output: bool = True
+    reasoning: bool = True
+    continuation: Literal["none"] = "none"
+    """How it goes on from a given beginning after a crash; "none" starts over."""
+    output_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """The name the upstream has for `max_output_tokens`."""
+
+    prices: Prices = Prices()
+    first_token_seconds: float | None = None
+    gap_seconds: float | None = None
+    tokens_per_second: float = 0
+    """How fast a simulator writes; 0 is as fast as it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The models by id, and what stands for the ids it does not know."""
+
+    entries: Mapping[str, ModelEntry]
+    upstream: Sequence[ModelEntry] = ()
+    """Shell patterns as ids, first fit wins; empty when there is no upstream."""
+
+    @classmethod
+    def load(cls, *, has_upstream: bool) -> Self:
+        """Read the catalogue; `has_upstream` is whether MODEL_BASE_URL is set."""
+        models, upstream = _read()
+        return cls({each.id: each for each in models}, upstream if has_upstream else ())
+
+    def find(self, model_id: str) -> ModelEntry:
+        """Return what is known about the model.
+
+        Raises:
+            InvalidRequest: Nobody here knows it (`model_not_found`).
+        """
+        if model_id in self.entries:
+            return self.entries[model_id]
+        for pattern in self.upstream:
+            if fnmatchcase(model_id, pattern.id):
+                return replace(pattern, id=model_id)
+        raise InvalidRequest(f"The model '{model_id}' does not exist.", param="model", code="model_not_found")
+
+    def list(self) -> Sequence[ModelEntry]:
+        """Return the models known by name, in the catalogue's order."""
+        return tuple(self.entries.values())
+
+
+@cache
+def _read() -> tuple[tuple[ModelEntry, ...], tuple[ModelEntry, ...]]:
+    text = files("meanwhile.providers").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    document = tomllib.loads(text)
+    models = tuple(_entry(each) for each in document["models"])
+    upstream = tuple(
+        _entry({"provider": "chat_completions", "owned_by": "upstream", "id": each.pop("match"), **each})
+        for each in document["upstream"]
+    )
+    return models, upstream
+
+
+def _entry(row: Mapping[str, Any]) -> ModelEntry:
+    return ModelEntry(**{**row, "prices": Prices(**row.get("prices", {}))})

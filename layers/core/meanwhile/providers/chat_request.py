@@ -1,0 +1,181 @@
+"""A request in the words of the chat completions API."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from meanwhile.domain.errors import ProviderRejected
+from meanwhile.domain.request import Json, Request
+from meanwhile.providers.catalogue import ModelEntry
+
+_SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
+_TEXTS = ("input_text", "output_text", "text", "refusal")
+
+
+def body_of(request: Request, entry: ModelEntry) -> Json:
+    """Return the body to post. Who asks (`user`, `metadata`, ids) is not in it: the upstream need not know.
+
+    Raises:
+        ProviderRejected: An item, part or tool has no counterpart in this API.
+    """
+    body: Json = {
+        "model": request.model,
+        "messages": messages_of(request),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    body |= {name: getattr(request, name) for name in _SAMPLING if name in request.sampling}
+    if request.max_output_tokens is not None:
+        body[entry.output_limit] = request.max_output_tokens
+    effort = (request.reasoning or {}).get("effort")
+    if effort:
+        body["reasoning_effort"] = effort
+    response_format = _response_format(request.text_format)
+    if response_format:
+        body["response_format"] = response_format
+    return body | _tools(request)
+
+
+def messages_of(request: Request) -> list[Json]:
+    """Return the conversation as messages, calls beside the assistant's words, outputs right after them."""
+    conversation = _Conversation()
+    if request.instructions:
+        conversation.messages.append({"role": "system", "content": request.instructions})
+    for item in request.input:
+        match item.get("type", "message"):
+            case "message":
+                conversation.add_message(item)
+            case "function_call":
+                conversation.add_call(item)
+            case "function_call_output":
+                conversation.add_output(item)
+            case "reasoning":
+                pass  # this API has no place for thoughts of earlier turns
+            case _:
+                raise ProviderRejected("The upstream cannot be sent one of the input's item types.")
+    conversation.show_images()
+    return conversation.messages
+
+
+class _Conversation:
+    """Messages in the order the API demands: after calls come their outputs, and nothing between."""
+
+    def __init__(self) -> None:
+        self.messages: list[Json] = []
+        self._images: list[Json] = []
+
+    def add_message(self, item: Mapping[str, Any]) -> None:
+        """Add what was said; an assistant's words right after its calls join them."""
+        if item.get("role") == "assistant":
+            text = _text_of(_parts_of(item.get("content")))
+            calling = self._calling()
+            if calling is not None:
+                calling["content"] = (calling.get("content") or "") + text
+                return
+            self.show_images()
+            self.messages.append({"role": "assistant", "content": text})
+            return
+        self.show_images()
+        # "developer" is OpenAI's newer name; "system" is understood everywhere.
+        role = "user" if item.get("role", "user") == "user" else "system"
+        self.messages.append({"role": role, "content": _content_of(_parts_of(item.get("content")))})
+
+    def add_call(self, item: Mapping[str, Any]) -> None:
+        """Add a call to the assistant's last message, or begin one."""
+        self.show_images()
+        if not self.messages or self.messages[-1]["role"] != "assistant":
+            self.messages.append({"role": "assistant", "content": None})
+        function = {"name": item.get("name"), "arguments": item.get("arguments") or "{}"}
+        call = {"id": item.get("call_id"), "type": "function", "function": function}
+        self.messages[-1].setdefault("tool_calls", []).append(call)
+
+    def add_output(self, item: Mapping[str, Any]) -> None:
+        """Add what a function returned; its images wait, since only a user can show images here."""
+        parts = _parts_of(item.get("output"))
+        images = [part for part in parts if part.get("type") == "input_image"]
+        texts = [part for part in parts if part.get("type") != "input_image"]
+        text = _text_of(texts) if texts or not images else "The output is an image; it follows."
+        self.messages.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
+        self._images += [_content_part(part) for part in images]
+
+    def show_images(self) -> None:
+        """Add the images of the outputs before, in a message of their own."""
+        if self._images:
+            self.messages.append({"role": "user", "content": self._images})
+            self._images = []
+
+    def _calling(self) -> Json | None:
+        last = self.messages[-1] if self.messages else {}
+        return last if "tool_calls" in last else None
+
+
+def _parts_of(content: Any) -> Sequence[Mapping[str, Any]]:
+    if isinstance(content, str):
+        return [{"type": "input_text", "text": content}]
+    return content or []
+
+
+def _text_of(parts: Iterable[Mapping[str, Any]]) -> str:
+    parts = list(parts)
+    if any(part.get("type") not in _TEXTS for part in parts):
+        raise ProviderRejected("The upstream cannot be sent one of the input's content types.")
+    return "\n".join(str(part.get("text") or part.get("refusal") or "") for part in parts)
+
+
+def _content_of(parts: Sequence[Mapping[str, Any]]) -> str | list[Json]:
+    """Return a plain string where there is only text: not every server reads lists."""
+    if all(part.get("type") in _TEXTS for part in parts):
+        return _text_of(parts)
+    return [_content_part(part) for part in parts]
+
+
+def _content_part(part: Mapping[str, Any]) -> Json:
+    if part.get("type") != "input_image":
+        return {"type": "text", "text": _text_of([part])}
+    if not part.get("image_url"):
+        raise ProviderRejected("The upstream can be sent images by URL or data URL only.")
+    image: Json = {"url": part["image_url"]}
+    if part.get("detail"):
+        image["detail"] = part["detail"]
+    return {"type": "image_url", "image_url": image}
+
+
+def _tools(request: Request) -> Json:
+    """Return what the request says about functions; the defaults are left unsaid for older servers."""
+    choice: Any = request.tool_choice
+    tools = list(request.tools)
+    if isinstance(choice, Mapping) and choice.get("type") == "allowed_tools":
+        allowed = {each.get("name") for each in choice.get("tools", [])}
+        tools = [each for each in tools if each.get("name") in allowed]
+        choice = choice.get("mode", "auto")
+    elif isinstance(choice, Mapping):
+        choice = {"type": "function", "function": {"name": choice.get("name")}}
+    if not tools:
+        return {}
+    said: Json = {"tools": [_tool(each) for each in tools]}
+    if choice != "auto":
+        said["tool_choice"] = choice
+    if not request.parallel_tool_calls:
+        said["parallel_tool_calls"] = False
+    return said
+
+
+def _tool(tool: Mapping[str, Any]) -> Json:
+    if tool.get("type") != "function":
+        raise ProviderRejected("The upstream can be given functions only.")
+    names = ("name", "description", "parameters", "strict")
+    return {
+        "type": "function",
+        "function": {name: tool[name] for name in names if tool.get(name) is not None},
+    }
+
+
+def _response_format(wanted: Mapping[str, Any]) -> Json | None:
+    if wanted.get("type") == "json_object":
+        return {"type": "json_object"}
+    if wanted.get("type") != "json_schema":
+        return None
+    names = ("name", "description", "schema", "strict")
+    return {
+        "type": "json_schema",
+        "json_schema": {name: wanted[name] for name in names if wanted.get(name) is not None},
+    }

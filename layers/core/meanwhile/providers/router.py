@@ -1,0 +1,41 @@
+"""Which provider serves which model."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from meanwhile.providers.catalogue import Catalogue
+from meanwhile.providers.port import Provider
+from meanwhile.providers.simulator import Simulator
+from meanwhile.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Hands out the provider of a model. One per process; safe in any thread and event loop."""
+
+    catalogue: Catalogue
+    settings: Settings
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] | None = time.monotonic
+
+    def provider_for(self, model_id: str) -> Provider:
+        """Return a provider to ask this model by.
+
+        Raises:
+            InvalidRequest: The catalogue does not know the model (`model_not_found`).
+        """
+        entry = self.catalogue.find(model_id)
+        if entry.provider == "simulator":
+            return Simulator(entry.tokens_per_second, self.sleep, self.clock)
+        # httpx costs 50 ms of a cold start: only who has an upstream pays for it.
+        from meanwhile.providers.chat_completions import ChatCompletions
+
+        return ChatCompletions(
+            base_url=self.settings.model_base_url,
+            api_key=self.settings.model_api_key,
+            entry=entry,
+            first_token_seconds=entry.first_token_seconds or self.settings.first_token_seconds,
+            gap_seconds=entry.gap_seconds or self.settings.gap_seconds,
+        )
