@@ -16,7 +16,7 @@ from meanwhile.queue import WorkMessage, WorkQueue
 
 logger = logging.getLogger(__name__)
 
-VISIBILITY_MARGIN = 2
+VISIBILITY_MARGIN = 1
 """Seconds that a message stays hidden beyond its lease, so that a redelivery finds the lease expired."""
 
 

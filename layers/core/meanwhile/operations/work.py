@@ -99,6 +99,9 @@ class _Shift:
         self._calls: dict[asyncio.Task[None], _Stop | None] = {}
         self._again: list[WorkMessage] = []
         self._walled = False
+        self._alone = False
+        """A response on its second attempt or later is here: nothing else may run beside it."""
+        self._first_claim = asyncio.Event()
         self._heartbeat = Heartbeat(
             work.queue, every=work.heartbeat_seconds, lease_seconds=work.lease_seconds
         )
@@ -110,21 +113,23 @@ class _Shift:
         wall = self._until - self._work.wall_margin_seconds - self._work.now()
         loop.call_later(max(0.0, wall), self._meet_wall)
         with self._heartbeat:
+            # One message has the invocation to itself so far, and so may be a second attempt.
             for message in messages:
-                self._start(message)
-            if not any(message.alone for message in messages):
-                await self._take_more()
+                self._start(message, alone=len(messages) == 1)
+            await self._first_claim.wait()
+            await self._take_more()
             while self._tasks:
                 await asyncio.wait(self._tasks)
         return self._again
 
-    def _start(self, message: WorkMessage) -> None:
-        task = asyncio.create_task(self._serve(message))
+    def _start(self, message: WorkMessage, *, alone: bool) -> None:
+        task = asyncio.create_task(self._serve(message, alone=alone))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._done(done, message))
 
     def _done(self, task: asyncio.Task[None], message: WorkMessage) -> None:
         self._tasks.discard(task)
+        self._first_claim.set()
         error = task.exception()
         if error is not None:
             # Its lease runs out by itself, and the delivery comes back; the others go on.
@@ -137,7 +142,8 @@ class _Shift:
     async def _take_more(self) -> None:
         """Receive further messages while anything runs: an execution that waits anyway can wait for many."""
         work = self._work
-        while self._tasks and work.now() < self._until - work.take_margin_seconds:
+        last_chance = self._until - work.take_margin_seconds
+        while self._tasks and not self._alone and work.now() < last_chance:
             free = work.slots - len(self._tasks)
             if free <= 0:
                 await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -153,17 +159,19 @@ class _Shift:
                 await asyncio.sleep(_AFTER_FAILED_RECEIVE)
                 continue
             for message in taken:
-                self._start(message)
+                self._start(message, alone=False)
 
-    async def _serve(self, message: WorkMessage) -> None:
+    async def _serve(self, message: WorkMessage, *, alone: bool) -> None:
         """See one delivery through: claim, run, and say what becomes of the message."""
         try:
-            claimed = await asyncio.to_thread(self._work.claim, message.response_id, alone=message.alone)
+            claimed = await asyncio.to_thread(self._work.claim, message.response_id, alone=alone)
         except (LeaseHeld, Gone):
             await self._forget(message)
         except RunsAlone:
             await self._send_on(message)
         else:
+            self._alone = self._alone or claimed.lease.attempts > 1
+            self._first_claim.set()
             await self._hide(message, self._work.lease_seconds + VISIBILITY_MARGIN)
             await self._run(claimed, message)
 
