@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from meanwhile.observability import invocation_logged
-
 from meanwhile import wiring
-from meanwhile.queue import WorkMessage
+from meanwhile.observability import invocation_logged
+from meanwhile.queue import read_records
 
 
 @invocation_logged
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # the runtime's signature
     """End every response named in the batch; those that somebody works on come again."""
-    messages = [WorkMessage.from_record(record, alone=False) for record in event["Records"]]
-    alive = [message for message in messages if not wiring.end_dead()(message.response_id)]
-    return {"batchItemFailures": [{"itemIdentifier": message.id} for message in alive]}
+    messages, _ = read_records(event["Records"], alone=False)
+    again = [message for message in messages if not wiring.end_dead()(message.response_id)]
+    return {"batchItemFailures": [{"itemIdentifier": message.id} for message in again]}

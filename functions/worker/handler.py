@@ -2,22 +2,18 @@
 
 from typing import Any
 
-from meanwhile.observability import invocation_logged
-
 from meanwhile import wiring
-from meanwhile.queue import WorkMessage
+from meanwhile.observability import invocation_logged
+from meanwhile.queue import read_records
 
 
 @invocation_logged
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Run every response named in the batch; report what SQS should deliver again."""
-    queue = wiring.queue()
-    messages = [
-        WorkMessage.from_record(record, alone=queue.is_solo(record["eventSourceARN"]))
-        for record in event["Records"]
-    ]
+    records = event["Records"]
+    alone = wiring.queue().is_solo(records[0]["eventSourceARN"])
+    messages, again = read_records(records, alone=alone)
     until = wiring.now() + context.get_remaining_time_in_millis() / 1000
-    again = {message.id for message in wiring.work()(messages, until=until)}
-    return {
-        "batchItemFailures": [{"itemIdentifier": message.id} for message in messages if message.id in again]
-    }
+    batch = {message.id for message in messages}
+    again += [message.id for message in wiring.work()(messages, until=until) if message.id in batch]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}

@@ -1,11 +1,37 @@
 """Logs: one JSON object a line, ids and counts only. No content of a user is ever in one."""
 
+import logging
+from types import TracebackType
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 logger = Logger(service="meanwhile")
 """Formats what every `logging.getLogger("meanwhile....")` says, for it is their parent."""
+
+
+def place_of(trace: TracebackType | None) -> str:
+    """Return the file and line an exception was raised at."""
+    if trace is None:
+        return "unknown"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
+class WithoutMessages(logging.Filter):
+    """Logs of an exception its type and place: its message, and those of its causes, may quote the user."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without its exception."""
+        if record.exc_info and record.exc_info[0]:
+            kind, _, trace = record.exc_info
+            record.error, record.where = kind.__qualname__, place_of(trace)
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+logger.registered_handler.addFilter(WithoutMessages())
 
 
 def invocation_logged(handler: Any) -> Any:

@@ -1,6 +1,7 @@
 """The queues: which response to work on, never what it says."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from meanwhile.domain.errors import Unavailable
+
+logger = logging.getLogger(__name__)
 
 _PER_CALL = 10
 """Messages that one SQS call takes."""
@@ -39,6 +42,22 @@ class WorkMessage:
             id=record.get("messageId") or record["MessageId"],
             receipt=record.get("receiptHandle") or record["ReceiptHandle"],
         )
+
+
+def read_records(records: Sequence[Mapping[str, Any]], *, alone: bool) -> tuple[list[WorkMessage], list[str]]:
+    """Return the messages of an event or of a receive, and the ids of those that are none of ours.
+
+    Somebody else's message in our queue must not keep ours from being read; it ends as a dead letter.
+    """
+    messages, foreign = [], []
+    for record in records:
+        try:
+            messages.append(WorkMessage.from_record(record, alone=alone))
+        except (KeyError, TypeError, ValueError):
+            message_id: str = record.get("messageId") or record["MessageId"]
+            logger.error("a message that is not ours", extra={"message_id": message_id})
+            foreign.append(message_id)
+    return messages, foreign
 
 
 class WorkQueue:
@@ -75,7 +94,7 @@ class WorkQueue:
                 VisibilityTimeout=int(visibility),
                 WaitTimeSeconds=wait,
             )
-        return [WorkMessage.from_record(each, alone=False) for each in found.get("Messages", [])]
+        return read_records(found.get("Messages", []), alone=False)[0]
 
     def delete(self, message: WorkMessage) -> None:
         """Say that a message is done with."""

@@ -1,13 +1,17 @@
 """Dead letters: what was delivered too often ends as `failed`, so that no reader waits for ever."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from meanwhile.domain.answer import fold
-from meanwhile.domain.log import facts_of
+from meanwhile.domain.errors import LogCorrupt, ServiceError
+from meanwhile.domain.response import Head
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.sweep import failed
 from meanwhile.storage.stores import Stores
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,17 +23,32 @@ class EndDead:
     now: Callable[[], float]
 
     def __call__(self, response_id: str) -> bool:
-        """End it as `failed`, or mend it if its log has ended; `False` while a lease lives: ask again."""
-        found = self.stores.responses.everything(response_id)
-        if found is None or found.record.head.deleted or found.record.head.has_ended:
-            return True
-        head = found.record.head
-        answer = fold(head.id, facts_of(found.batches), background=head.background)
-        if answer.end is not None:
-            self.ending.finish(head, answer)
-        elif found.lease.is_live(self.now()):
+        """End it as `failed`, or mend it if its log has ended; `False` if the message has to come again.
+
+        It comes again while a lease lives, and while something we depend on does not answer. A log that
+        cannot be read cannot be ended in the log: then the head alone says that the response failed.
+        """
+        try:
+            return self._end(response_id)
+        except ServiceError as error:
+            logger.warning("not ended", extra={"response_id": response_id, "error": type(error).__name__})
             return False
-        else:
+
+    def _end(self, response_id: str) -> bool:
+        record = self.stores.responses.record(response_id)
+        if record is None or record.head.deleted or record.head.has_ended:
+            return True
+        lease = self.stores.leases.read(response_id)
+        if lease is not None and lease.is_live(self.now()):
+            return False
+        try:
             end = failed("undeliverable", "The response could not be worked on.", at=self.now())
-            self.ending.decide(head, end)
+            self.ending.decide(record.head, end)
+        except LogCorrupt:
+            self._end_unreadable(record.head)
         return True
+
+    def _end_unreadable(self, head: Head) -> None:
+        logger.error("a log that cannot be read", extra={"response_id": head.id})
+        end = failed("server_error", "What was stored of the response cannot be read.", at=self.now())
+        self.ending.finish(head, fold(head.id, [end], background=head.background))

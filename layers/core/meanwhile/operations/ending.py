@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 _TRIES = 50
 _FENCE_OFF_AFTER = 3
+_SWEEP_MARGIN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,11 @@ class Ending:
             raise ValueError("the answer has not ended")
         self.stores.responses.end(self.ended(head, answer.end), result_of(answer, answer.end))
         logger.info("response ended", extra={"response_id": head.id, "status": answer.end.status.value})
+
+    def not_before(self, head: Head, delay: float) -> None:
+        """Keep the sweeper from an open response for `delay` seconds; no harm if it has just looked."""
+        due_at = int(self.now() + delay + _SWEEP_MARGIN)
+        self.stores.responses.postpone(head, due_at=due_at, resends=head.resends)
 
     def ended(self, head: Head, end: Ended) -> Head:
         """Return the head as it stands after this end: what is not stored goes soon."""

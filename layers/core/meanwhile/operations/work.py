@@ -116,7 +116,8 @@ class _Shift:
             # One message has the invocation to itself so far, and so may be a second attempt.
             for message in messages:
                 self._start(message, alone=len(messages) == 1)
-            await self._first_claim.wait()
+            if messages:
+                await self._first_claim.wait()
             await self._take_more()
             while self._tasks:
                 await asyncio.wait(self._tasks)
@@ -130,7 +131,7 @@ class _Shift:
     def _done(self, task: asyncio.Task[None], message: WorkMessage) -> None:
         self._tasks.discard(task)
         self._first_claim.set()
-        error = task.exception()
+        error = None if task.cancelled() else task.exception()
         if error is not None:
             # Its lease runs out by itself, and the delivery comes back; the others go on.
             self._again.append(message)
@@ -195,7 +196,9 @@ class _Shift:
                 await self._meet(claimed, message)
             else:
                 await self._let_go(claimed, message)
-        except (ClaimLost, Gone):
+        except Gone:
+            await self._forget(message)
+        except ClaimLost:
             await self._let_go(claimed, message)
         except PutDown as down:
             self._heartbeat.release(claimed)
@@ -240,6 +243,9 @@ class _Shift:
             await self._let_go(claimed, message)
             return
         await self._send_on(message, alone=met_wall or message.alone, delay=delay)
+        if delay and claimed.head is not None:
+            # The sweeper must not be quicker than the delay that the provider asked for.
+            await asyncio.to_thread(self._work.ending.not_before, claimed.head, delay)
 
     async def _let_go(self, claimed: Claimed, message: WorkMessage) -> None:
         """Another claim has it, or it was ended elsewhere; only in that case is the message done with."""

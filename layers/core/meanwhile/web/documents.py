@@ -1,0 +1,49 @@
+"""What routes say about themselves in the OpenAPI document; the schemas they name are in `openapi.py`."""
+
+from typing import Any
+
+Documented = dict[int | str, dict[str, Any]]
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return JSON content of a named schema."""
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+
+
+def takes(name: str) -> dict[str, Any]:
+    """Document a JSON body."""
+    return {"requestBody": {"required": True, "content": schema(name)}}
+
+
+def _header(description: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}}
+
+
+_REQUEST_ID = {"x-request-id": _header("Names this request in the logs.")}
+
+
+def returns(name: str, *, poll_after: bool = False) -> Documented:
+    """Document the answer when all went well."""
+    headers = dict(_REQUEST_ID)
+    if poll_after:
+        headers["openai-poll-after-ms"] = _header("When to ask again, while the response runs.")
+    return {200: {"description": "Done.", "headers": headers, "content": schema(name)}}
+
+
+def _failure(description: str, **headers: str) -> dict[str, Any]:
+    said = {name.replace("_", "-"): _header(text) for name, text in headers.items()}
+    return {"description": description, "headers": _REQUEST_ID | said, "content": schema("Failure")}
+
+
+FAILURES: Documented = {
+    400: _failure("A parameter is wrong; `param` names it."),
+    401: _failure("No API key, or one that nobody knows.", www_authenticate="Always `Bearer`."),
+    404: _failure("Not there, or not yours."),
+    413: _failure("The body is too large."),
+    500: _failure("A mistake of ours.", x_should_retry="`false` if a retry could have its effect twice."),
+    503: _failure(
+        "A part of the service did not answer.",
+        retry_after="Seconds.",
+        x_should_retry="`false` if a retry could have its effect twice.",
+    ),
+}

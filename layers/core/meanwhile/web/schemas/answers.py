@@ -1,0 +1,251 @@
+"""What the service answers. For the OpenAPI document only: no answer is ever passed through these."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from meanwhile.web.schemas.base import ItemStatus
+
+
+class Shown(BaseModel):
+    """Everything in it is always there, null where there is nothing."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class FailureDetail(Shown):
+    """What went wrong."""
+
+    message: str
+    type: Literal["invalid_request_error", "rate_limit_error", "server_error"]
+    param: str | None
+    code: str | None
+
+
+class Failure(Shown):
+    """Every answer that is not a success."""
+
+    error: FailureDetail
+
+
+class ShownInputText(Shown):
+    """Text to read."""
+
+    type: Literal["input_text"]
+    text: str
+
+
+class ShownInputImage(Shown):
+    """An image to see."""
+
+    type: Literal["input_image"]
+    image_url: str
+    detail: str = "auto"
+
+
+class ShownOutputText(Shown):
+    """Text that a model wrote."""
+
+    type: Literal["output_text"]
+    text: str
+    annotations: list[dict[str, Any]]
+    logprobs: list[dict[str, Any]]
+
+
+class ShownRefusal(Shown):
+    """Why a model will not answer."""
+
+    type: Literal["refusal"]
+    refusal: str
+
+
+class ShownSummary(Shown):
+    """A summary of thoughts."""
+
+    type: Literal["summary_text"]
+    text: str
+
+
+class ShownReasoningText(Shown):
+    """Thoughts."""
+
+    type: Literal["reasoning_text"]
+    text: str
+
+
+class ShownMessage(Shown):
+    """What was said."""
+
+    id: str
+    type: Literal["message"]
+    status: ItemStatus
+    role: Literal["user", "assistant", "system", "developer"]
+    content: list[ShownInputText | ShownInputImage | ShownOutputText | ShownRefusal]
+
+
+class ShownFunctionCall(Shown):
+    """A function to call."""
+
+    id: str
+    type: Literal["function_call"]
+    status: ItemStatus
+    call_id: str
+    name: str
+    arguments: str
+
+
+class ShownFunctionCallOutput(Shown):
+    """What a function returned."""
+
+    id: str
+    type: Literal["function_call_output"]
+    status: ItemStatus
+    call_id: str
+    output: str | list[ShownInputText | ShownInputImage]
+
+
+class ShownReasoning(Shown):
+    """What a model thought."""
+
+    id: str
+    type: Literal["reasoning"]
+    status: ItemStatus
+    summary: list[ShownSummary]
+    content: list[ShownReasoningText] = Field(default_factory=list)
+    encrypted_content: str = ""
+
+
+OutputItem = ShownMessage | ShownFunctionCall | ShownReasoning
+Item = OutputItem | ShownFunctionCallOutput
+
+
+class ShownTool(Shown):
+    """A function the model may ask for."""
+
+    type: Literal["function"]
+    name: str
+    description: str | None
+    parameters: dict[str, Any] | None
+    strict: bool | None
+
+
+class ShownText(Shown):
+    """How the text was to be."""
+
+    format: dict[str, Any]
+    verbosity: Literal["low", "medium", "high"] = "medium"
+
+
+class ShownReasoningOptions(Shown):
+    """How much the model was to think."""
+
+    effort: str | None
+    summary: str | None
+
+
+class InputTokensDetails(Shown):
+    """Of these, how many met a cache."""
+
+    cached_tokens: int
+    cache_write_tokens: int
+
+
+class OutputTokensDetails(Shown):
+    """Of these, how many were thoughts."""
+
+    reasoning_tokens: int
+
+
+class Usage(Shown):
+    """Tokens, as the provider counted them."""
+
+    input_tokens: int
+    input_tokens_details: InputTokensDetails
+    output_tokens: int
+    output_tokens_details: OutputTokensDetails
+    total_tokens: int
+
+
+class ResponseError(Shown):
+    """Why it failed."""
+
+    code: str
+    message: str
+
+
+class IncompleteDetails(Shown):
+    """Why it is incomplete."""
+
+    reason: Literal["max_output_tokens", "content_filter"]
+
+
+class Response(Shown):
+    """One answer: where it stands, and what was asked."""
+
+    id: Annotated[str, Field(pattern="^resp_[0-9a-f]{48}$")]
+    object: Literal["response"]
+    created_at: int
+    completed_at: int | None
+    status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+    background: bool
+    error: ResponseError | None
+    incomplete_details: IncompleteDetails | None
+    instructions: str | None
+    max_output_tokens: int | None
+    max_tool_calls: int | None
+    model: str
+    output: list[OutputItem]
+    parallel_tool_calls: bool
+    previous_response_id: str | None
+    conversation: None
+    prompt_cache_key: str | None
+    reasoning: ShownReasoningOptions
+    safety_identifier: str | None
+    service_tier: str
+    store: bool
+    temperature: float
+    text: ShownText
+    tool_choice: str | dict[str, Any]
+    tools: list[ShownTool]
+    top_logprobs: int
+    top_p: float
+    presence_penalty: float
+    frequency_penalty: float
+    truncation: Literal["auto", "disabled"]
+    usage: Usage | None
+    user: str | None
+    metadata: dict[str, str]
+
+
+class ResponseDeleted(Shown):
+    """What is left of a deleted response."""
+
+    id: str
+    object: Literal["response.deleted"]
+    deleted: Literal[True]
+
+
+class ItemList(Shown):
+    """A page of items; the next one continues after `last_id`."""
+
+    object: Literal["list"]
+    data: list[Item]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class Model(Shown):
+    """A model."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+
+
+class ModelList(Shown):
+    """The models."""
+
+    object: Literal["list"]
+    data: list[Model]

@@ -1,0 +1,88 @@
+"""Tools, formats and the like: how the model is to answer."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from meanwhile.web.schemas.base import FunctionName, Setting, by_type, text_or_object
+
+
+class FunctionTool(Setting):
+    """A function that the model may ask the caller to call."""
+
+    type: Literal["function"]
+    name: FunctionName
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+    allowed_callers: list[Literal["direct"]] | None = None
+    defer_loading: Literal[False] | None = None
+
+
+class FunctionChoice(Setting):
+    """This function and no other."""
+
+    type: Literal["function"]
+    name: FunctionName
+
+
+class AllowedTools(Setting):
+    """Some of the tools."""
+
+    type: Literal["allowed_tools"]
+    mode: Literal["auto", "required"]
+    tools: Annotated[list[FunctionChoice], Field(min_length=1)]
+
+
+ToolChoice = Annotated[
+    Annotated[Literal["none", "auto", "required"], Tag("<string>")]
+    | Annotated[FunctionChoice, Tag("<function>")]
+    | Annotated[AllowedTools, Tag("<allowed_tools>")],
+    Discriminator(text_or_object),
+]
+
+
+class PlainText(Setting):
+    """Text as the model likes it."""
+
+    type: Literal["text"]
+
+
+class JsonObject(Setting):
+    """Any JSON object."""
+
+    type: Literal["json_object"]
+
+
+class JsonSchema(Setting):
+    """JSON that fits a schema."""
+
+    type: Literal["json_schema"]
+    name: FunctionName
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+    strict: bool | None = None
+    description: str | None = None
+
+
+TextFormat = Annotated[
+    Annotated[PlainText, Tag("<text>")]
+    | Annotated[JsonObject, Tag("<json_object>")]
+    | Annotated[JsonSchema, Tag("<json_schema>")],
+    Discriminator(by_type),
+]
+
+
+class Text(Setting):
+    """How the text is to be."""
+
+    format: TextFormat | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+
+
+class ReasoningOptions(Setting):
+    """How much the model is to think."""
+
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    summary: Literal["auto", "concise", "detailed"] | None = None
+    generate_summary: Literal["auto", "concise", "detailed"] | None = None
+    """The older name of `summary`."""
