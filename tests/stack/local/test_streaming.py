@@ -1,0 +1,132 @@
+"""A function under the Lambda Web Adapter is its own web server, and its answers pass as they come."""
+
+import asyncio
+import json
+import os
+import uuid
+from contextlib import ExitStack
+from typing import Any
+from unittest.mock import AsyncMock
+
+import httpx
+import pytest
+
+from infra.local.children import Children
+from infra.local.client import LocalStack
+from infra.local.functions import Function
+from infra.local.gateway import Gateway
+from infra.local.options import Options
+from infra.local.routes import Api, Integration
+from infra.local.webserver import WebServer
+from tests.stack.local.conftest import APP
+from tests.stack.local.waiting import eventually
+
+
+def test_pieces_pass_as_they_come(http: httpx.Client) -> None:
+    """The second piece is made only after the first was seen, so nothing on the way may hold it back."""
+    gate = str(uuid.uuid4())
+    with http.stream("GET", "/stream/wait", params={"gate": gate}) as answer:
+        pieces = answer.iter_text()
+        seen = [next(pieces)]
+        for _ in range(2):
+            http.get("/stream/pass", params={"gate": gate})
+            seen.append(next(pieces))
+
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert seen == ["data: 0\n\n", "data: 1\n\n", "data: 2\n\n"]
+
+
+def test_the_server_is_told_what_the_adapter_tells(http: httpx.Client) -> None:
+    """The path without the stage, the body, and the contexts of request and invocation as headers."""
+    told = http.post("/stream/told?a=b%20c", content="hello").json()
+
+    request = json.loads(told["headers"]["x-amzn-request-context"])
+    invocation = json.loads(told["headers"]["x-amzn-lambda-context"])
+    assert (told["path"], told["query"], told["body"]) == ("/stream/told", "a=b%20c", "hello")
+    assert (request["stage"], request["resourcePath"]) == ("v1", "/stream/{how}")
+    assert request["identity"]["sourceIp"] == "127.0.0.1"
+    assert invocation["env_config"]["function_name"] == "StreamFunction"
+
+
+def test_an_answer_that_breaks_off_does_not_look_finished(http: httpx.Client) -> None:
+    """The client must be able to tell a crash from an end."""
+    with pytest.raises(httpx.RemoteProtocolError), http.stream("GET", "/stream/break") as answer:
+        answer.read()
+
+
+def test_a_server_that_died_is_started_again(http: httpx.Client) -> None:
+    """The request that it died of is a 502; the next one meets a new process."""
+    before = http.get("/stream/told").json()["pid"]
+
+    fatal = http.get("/stream/exit")
+
+    assert fatal.status_code == 502
+    assert http.get("/stream/told").json()["pid"] != before
+
+
+def test_what_a_script_started_ends_with_it(http: httpx.Client, stack: LocalStack) -> None:
+    """Killing the listed process ends the server behind it too."""
+    before = http.get("/stream/told").json()["pid"]
+
+    stack.kill("StreamFunction")
+
+    eventually(lambda: http.get("/stream/told").json().get("pid") != before)
+
+
+def test_no_more_streams_than_reserved(http: httpx.Client, stack: LocalStack) -> None:
+    """ReservedConcurrentExecutions is 3: the fourth watcher is turned away, not the workers."""
+    eventually(lambda: stack.invocations()["StreamFunction"]["running"] == 0)
+    with ExitStack() as watchers:
+        for _ in range(3):
+            answer = watchers.enter_context(http.stream("GET", "/stream/hold"))
+            next(answer.iter_text())
+
+        refused = http.get("/stream/told")
+
+    assert refused.status_code == 429
+    eventually(lambda: stack.invocations()["StreamFunction"]["running"] == 0)
+    assert refused.json()["error"]["type"] == "THROTTLED"
+
+
+def test_a_stream_that_is_idle_too_long_is_cut() -> None:
+    """API Gateway gives a stream five idle minutes (here a fraction of a second), and then no proper end."""
+
+    async def messages() -> list[dict[str, Any]]:
+        children, sent = Children(), []
+        await children.start_guard()
+        function = Function(
+            name="F",
+            handler="run.sh",
+            folder=APP / "stream",
+            layers=(),
+            memory=128,
+            timeout=9,
+            reserved=None,
+            variables={"AWS_LWA_READINESS_CHECK_PATH": "/ready"},
+        )
+        server = WebServer(function, function.environment(Options(caller=os.environ), ""), children)  # noqa: TID251 - a caller's
+        route = Integration("F", timeout=9, is_streamed=True)
+        api = Api("api", "v1", {}, {"/stream/{how}": {"GET": route}}, {}, ())
+        gateway = Gateway({"v1": api}, {"F": server}, AsyncMock(), idle_seconds=0.3)
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "raw_path": b"/v1/stream/wait",
+            "query_string": b"gate=idle",
+            "headers": [],
+            "server": ("127.0.0.1", 80),
+        }
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await gateway(scope, AsyncMock(return_value={"type": "http.request"}), send)
+        await gateway.stop()
+        await server.close()
+        await children.stop_all()
+        return sent
+
+    start, *parts = asyncio.run(messages())
+
+    assert start["status"] == 200
+    assert [(part["body"], part["more_body"]) for part in parts] == [(b"data: 0\n\n", True)]
