@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from meanwhile.observability import invocation_logged
-
 from meanwhile import wiring
+from meanwhile.observability import invocation_logged
 
 _MARGIN = 5
 

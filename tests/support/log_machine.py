@@ -2,9 +2,10 @@
 
 Three workers, a canceller, a sweeper and readers act in any order, between any two steps of one another.
 A kill drops a worker's claim without a word; an interlude lets others act between a worker's last look at
-the clock and its write: that is the worker which was paused beyond its lease, and wakes. A worker's own clock may stand still while the others' runs on.
+the clock and its write: that is the worker which was paused beyond its lease, and wakes. A worker's own
+clock may stand still while the others' runs on.
 
-The invariants carry the names of the rules in `docs/decisions/0002-the-response-log.md`.
+The invariants carry the numbers of the rules in `docs/decisions/0002-the-response-log.md`.
 """
 
 from collections.abc import Callable
@@ -371,9 +372,7 @@ class LogMachine(RuleBasedStateMachine):
     def at_most_one_worker_may_write(self) -> None:
         """6: of all that believe in their lease, one holds the newest epoch and so can keep it."""
         lease = self.raw.leases.read(self.head.id)
-        holders = [
-            w for w in self.workers.values() if lease and w.claimed.lease.epoch == lease.epoch
-        ]
+        holders = [w for w in self.workers.values() if lease and w.claimed.lease.epoch == lease.epoch]
         assert len(holders) <= 1
 
     @invariant()
@@ -440,6 +439,6 @@ class LogMachine(RuleBasedStateMachine):
             self._only_for_a_reason(worker)
 
     def _only_for_a_reason(self, worker: Worker) -> None:
-        """2: behind its fence a claim is lost to a newer one, to an end, or to its own clock; to nothing else."""
+        """2: behind its fence a claim is lost to a newer one, to an end, or to its own clock only."""
         newer = any(batch.epoch > worker.epoch or batch.end for batch in self._log())
         assert newer or self._is_gone() or not worker.claimed.is_live()

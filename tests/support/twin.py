@@ -1,4 +1,4 @@
-"""The stores of a response in memory: ten-line versions of what the table does, to test against and beside it."""
+"""The stores of a response in memory: what the table does in a few lines, to test against and beside it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -55,9 +55,7 @@ class TwinResponses:
             return
         rows.result = rows.result or result
         if not rows.head.has_ended:
-            rows.head = replace(
-                rows.head, status=head.status, expires_at=head.expires_at, due_at=head.due_at
-            )
+            rows.head = replace(rows.head, status=head.status, expires_at=head.expires_at, due_at=head.due_at)
 
     def due(self, shard: str, *, now: float, limit: int) -> list[str]:
         heads = [rows.head for rows in self._rows.values() if shard_of(rows.head.id, SHARDS) == shard]

@@ -1,4 +1,4 @@
-"""The log's rules over DynamoDB as moto has it, side by side with the twin: the same answers to every call."""
+"""The log's rules over DynamoDB as moto has it, beside the twin: the same answers to every call."""
 
 from collections.abc import Iterator
 

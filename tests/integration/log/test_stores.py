@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import boto3
 import pytest
 
 from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, SlotTaken
@@ -165,7 +166,7 @@ def test_a_large_payload_lives_in_the_bucket_and_dies_with_its_response(table: s
     """An item holds 400 KB; a request may be larger."""
     stores = aws.stores_on(table, inline_bytes=100)
     request = replace(REQUEST, instructions="".join(chr(0x4E00 + n) for n in range(2000)))
-    s3 = aws.boto3.client("s3", region_name=aws.REGION)
+    s3 = boto3.client("s3", region_name=aws.REGION)
 
     stores.responses.accept(HEAD, request)
 
