@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import MutableMapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -49,7 +51,8 @@ class Envelope:
             if scope["method"] == "OPTIONS":
                 await _preflight(Headers(scope=scope))(scope, receive, send_with_headers)
             else:
-                await self._app(scope, receive, send_with_headers)
+                with suppress(ClientDisconnect):  # who left is no error of ours
+                    await self._app(scope, receive, send_with_headers)
         if stopped.by is not None and not started:
             await errors.answer(ServiceError(), scope)(scope, receive, send_with_headers)
 
