@@ -9,6 +9,7 @@ from typing import Any
 
 from meanwhile.domain.model_events import ModelEvent
 from meanwhile.domain.request import Request
+from meanwhile.domain.response import Head
 from meanwhile.operations.accept import Accept
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.delete import Delete
@@ -17,6 +18,7 @@ from meanwhile.operations.ending import Ending
 from meanwhile.operations.read import Read
 from meanwhile.operations.run import Ask
 from meanwhile.operations.sweep import Sweep
+from meanwhile.operations.watch import Watch
 from meanwhile.operations.work import Work
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.providers.retry import stream_with_patience
@@ -106,6 +108,11 @@ def accept() -> Accept:
 def read() -> Read:
     """Return what finds responses."""
     return Read(stores=stores(), ending=ending(), now=now)
+
+
+def watch(head: Head, request: Request) -> Watch:
+    """Return what follows one response while it runs."""
+    return Watch(stores(), read(), head, request)
 
 
 @cache

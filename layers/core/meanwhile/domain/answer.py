@@ -108,6 +108,8 @@ class Answer:
             case Started():
                 self.started = True
             case ItemAdded(kind, call_id, name):
+                if kind not in _PREFIX:
+                    raise LogCorrupt("an item of an unknown kind")
                 item_id = derived_id(_PREFIX[kind], self.response_id, len(self.items))
                 parts = [Part(ARGUMENTS)] if kind == FUNCTION_CALL else []
                 self.items.append(Item(item_id, kind, call_id, name, parts=parts))

@@ -117,6 +117,13 @@ def from_compact(stored: Sequence[Any]) -> Fact:
     Raises:
         LogCorrupt: No version of this service writes such a fact.
     """
+    try:
+        return _from_compact(stored)
+    except (ValueError, TypeError, IndexError) as error:
+        raise LogCorrupt("a fact that cannot be read") from error
+
+
+def _from_compact(stored: Sequence[Any]) -> Fact:
     match list(stored):
         case ["s"]:
             return Started()

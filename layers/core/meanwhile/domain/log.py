@@ -57,7 +57,9 @@ class Tip:
             raise LogCorrupt("a batch behind the end")
         if batch.number != self.number or batch.first_seq != self.seq:
             raise LogCorrupt(f"batch {batch.number} at event {batch.first_seq} does not continue the log")
-        if batch.epoch < self.epoch and not (batch.epoch == NOBODY and batch.end):
+        if batch.epoch == NOBODY and not batch.end:
+            raise LogCorrupt(f"batch {batch.number} was written without a claim")
+        if batch.epoch < self.epoch and batch.epoch != NOBODY:
             raise LogCorrupt(f"batch {batch.number} of an older claim behind a newer fence")
         if any(isinstance(fact, Ended) for fact in batch.facts[:-1]):
             raise LogCorrupt(f"batch {batch.number} goes on behind the end")

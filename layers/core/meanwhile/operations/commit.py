@@ -54,13 +54,17 @@ class Commit:
 
 
 def in_batches(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
-    """Split facts so that each batch fits into an item; a long delta becomes several."""
+    """Split facts so that each batch fits into an item; a long delta becomes several.
+
+    Only before a delta: were an item's end written without the response's, a crash between the two would
+    leave an item that is final beside the next try's.
+    """
     batch: list[Fact] = []
     size = 0
     for fact in facts:
         for piece in _pieces(fact):
             length = len(json.dumps(to_compact(piece), ensure_ascii=False))
-            if batch and size + length > MAX_BATCH_CHARS:
+            if batch and isinstance(piece, Delta) and size + length > MAX_BATCH_CHARS:
                 yield batch
                 batch, size = [], 0
             batch.append(piece)

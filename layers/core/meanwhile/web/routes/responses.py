@@ -15,6 +15,7 @@ from meanwhile.domain.answer import Answer
 from meanwhile.domain.errors import InvalidRequest, ResponseNotFound
 from meanwhile.domain.request import Json
 from meanwhile.domain.wire import of_answer
+from meanwhile.operations.watch import RUNNING
 from meanwhile.web import errors
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import read_body
@@ -22,7 +23,7 @@ from meanwhile.web.create import to_request
 from meanwhile.web.documents import FAILURES, returns, takes
 from meanwhile.web.pages import page
 from meanwhile.web.schemas.base import Includable
-from meanwhile.web.waiting import RUNNING, body_when_ended
+from meanwhile.web.waiting import body_when_ended
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["Responses"])
