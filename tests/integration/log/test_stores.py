@@ -162,6 +162,18 @@ def test_nothing_comes_back_to_life_after_a_delete(stores: Stores, table: str) -
     assert record.head.deleted
 
 
+def test_a_result_that_comes_only_after_a_delete_is_not_kept(table: str) -> None:
+    """The log ends first; whoever reads that may delete before the worker has written the result."""
+    stores = aws.stores_on(table, inline_bytes=0)
+    stores.responses.accept(HEAD, REQUEST)
+    stores.responses.bury(HEAD, now=NOW)
+
+    stores.responses.end(replace(HEAD, status=Status.COMPLETED, due_at=None), {"output": ["secret"]})
+
+    assert all(set(item) == {"response_id", "part", "deleted", "expires_at"} for item in aws.contents(table))
+    assert boto3.client("s3", region_name=aws.REGION).list_objects_v2(Bucket=aws.BUCKET)["KeyCount"] == 0
+
+
 def test_a_large_payload_lives_in_the_bucket_and_dies_with_its_response(table: str) -> None:
     """An item holds 400 KB; a request may be larger."""
     stores = aws.stores_on(table, inline_bytes=100)

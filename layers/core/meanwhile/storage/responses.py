@@ -113,18 +113,21 @@ class ResponseStore:
         ]
         if not self._update_head(head.id, mark, items.response_id.exists()):
             return
+        # Before looking what there is, so that a result still on its way finds its place taken.
+        self._write_once(items(head.id, OUTPUT, deleted=True, expires_at=until))
         with errors_translated():
             parts = list(
                 items.query(head.id, consistent_read=True, attributes_to_get=["response_id", "part", "blob"])
             )
-            with items.batch_write() as batch:
-                for item in parts:
-                    if item.part != HEAD:
-                        batch.save(items(head.id, item.part, deleted=True, expires_at=until))
+        # Objects first: a tombstone forgets the key, and a burial that stopped here could not find them.
         for item in parts:
             if item.blob:
                 self._blobs.delete(item.blob)
         with errors_translated():
+            with items.batch_write() as batch:
+                for item in parts:
+                    if item.part != HEAD:
+                        batch.save(items(head.id, item.part, deleted=True, expires_at=until))
             items(head.id, HEAD, deleted=True, expires_at=until).save()
 
     def _record(self, parts: Mapping[str, Item]) -> Record | None:
