@@ -14,7 +14,7 @@ import httpx
 from infra.local.client import LocalStack
 from infra.local.functions import PORTABLE
 from infra.local.runtime_api import Job, RuntimeApi
-from tests.stack.local.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def told(http: httpx.Client) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from infra.local.client import LocalStack
 from infra.local.units import item_size
-from tests.stack.local.waiting import eventually
+from tests.support.waiting import eventually
 
 Write = Callable[[], Any]
 

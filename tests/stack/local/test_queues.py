@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from infra.local.client import LocalStack
-from tests.stack.local.waiting import eventually
+from tests.support.waiting import eventually
 
 Send = Callable[..., str]
 Noted = Callable[[str], list[dict[str, Any]]]

@@ -8,7 +8,7 @@ import pytest
 
 from infra.local.errors import NotSupported
 from infra.local.schedules import next_wait
-from tests.stack.local.waiting import eventually
+from tests.support.waiting import eventually
 
 FRIDAY = datetime(2026, 11, 20, 23, 58, 30, tzinfo=UTC)
 

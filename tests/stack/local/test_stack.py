@@ -17,7 +17,7 @@ from infra.local.intrinsics import Resolver
 from infra.local.options import Options
 from infra.local.template import Template
 from tests.stack.local.conftest import APP
-from tests.stack.local.waiting import eventually
+from tests.support.waiting import eventually
 
 MORE = """
   NewQueue:

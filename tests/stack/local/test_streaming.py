@@ -19,7 +19,7 @@ from infra.local.options import Options
 from infra.local.routes import Api, Integration
 from infra.local.webserver import WebServer
 from tests.stack.local.conftest import APP
-from tests.stack.local.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def test_pieces_pass_as_they_come(http: httpx.Client) -> None:
