@@ -115,7 +115,7 @@ class _Shift:
         with self._heartbeat:
             # One message has the invocation to itself so far, and so may be a second attempt.
             for message in messages:
-                self._start(message, alone=len(messages) == 1)
+                self._start(message, alone=len(messages) == 1, hidden=False)
             if messages:
                 await self._first_claim.wait()
             await self._take_more()
@@ -123,8 +123,8 @@ class _Shift:
                 await asyncio.wait(self._tasks)
         return self._again
 
-    def _start(self, message: WorkMessage, *, alone: bool) -> None:
-        task = asyncio.create_task(self._serve(message, alone=alone))
+    def _start(self, message: WorkMessage, *, alone: bool, hidden: bool) -> None:
+        task = asyncio.create_task(self._serve(message, alone=alone, hidden=hidden))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._done(done, message))
 
@@ -160,9 +160,9 @@ class _Shift:
                 await asyncio.sleep(_AFTER_FAILED_RECEIVE)
                 continue
             for message in taken:
-                self._start(message, alone=False)
+                self._start(message, alone=False, hidden=True)
 
-    async def _serve(self, message: WorkMessage, *, alone: bool) -> None:
+    async def _serve(self, message: WorkMessage, *, alone: bool, hidden: bool) -> None:
         """See one delivery through: claim, run, and say what becomes of the message."""
         try:
             claimed = await asyncio.to_thread(self._work.claim, message.response_id, alone=alone)
@@ -170,10 +170,15 @@ class _Shift:
             await self._forget(message)
         except RunsAlone:
             await self._send_on(message)
+        except Unavailable:
+            # The claim may have been made, and its answer lost: then its lease has to run out.
+            self._again.append(message)
+            await self._hide(message, self._work.lease_seconds + VISIBILITY_MARGIN)
         else:
             self._alone = self._alone or claimed.lease.attempts > 1
             self._first_claim.set()
-            await self._hide(message, self._work.lease_seconds + VISIBILITY_MARGIN)
+            if not hidden:
+                await self._hide(message, self._work.lease_seconds + VISIBILITY_MARGIN)
             await self._run(claimed, message)
 
     async def _run(self, claimed: Claimed, message: WorkMessage) -> None:

@@ -10,6 +10,9 @@ from typing import Any, Literal, Self
 
 from meanwhile.domain.errors import InvalidRequest
 
+UNKNOWN_ENCODING: Literal["cl100k_base"] = "cl100k_base"
+"""What an unknown model's tokens are counted by: it loads faster than the newer one, and mostly finds more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
@@ -40,6 +43,8 @@ class ModelEntry:
     """How it goes on from a given beginning after a crash; "none" starts over."""
     output_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """The name the upstream has for `max_output_tokens`."""
+    encoding: Literal["cl100k_base", "o200k_base"] = UNKNOWN_ENCODING
+    """The vocabulary that its tokens are counted by."""
 
     prices: Prices = Prices()
     first_token_seconds: float | None = None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.providers.port import Provider
-from meanwhile.providers.simulator import Simulator
 from meanwhile.settings import Settings
 
 
@@ -27,9 +26,11 @@ class Providers:
             InvalidRequest: The catalogue does not know the model (`model_not_found`).
         """
         entry = self.catalogue.find(model_id)
+        # Only who uses a provider pays for its import at a cold start: httpx costs 50 ms, the simulator 15.
         if entry.provider == "simulator":
+            from meanwhile.providers.simulator import Simulator
+
             return Simulator(entry.tokens_per_second, self.sleep, self.clock)
-        # httpx costs 50 ms of a cold start: only who has an upstream pays for it.
         from meanwhile.providers.chat_completions import ChatCompletions
 
         return ChatCompletions(

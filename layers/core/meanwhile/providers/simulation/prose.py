@@ -16,6 +16,7 @@ _OPENERS = [
     "Of course,",
     "At last,",
 ]
+_MONTHS = ["January", "March", "April", "May", "June", "August", "September", "October", "December"]
 _ARTICLES = ["the", "the", "the", "every", "no", "this", "that", "one", "their", "our", "some", "another"]
 
 
@@ -55,9 +56,18 @@ def _sentence(dice: Dice) -> Sequence[str]:
         clause += f", {dice.pick(_JOINTS)} {_clause(dice)}"
     if dice.roll(3) == 0:
         clause += f" {dice.pick(WORDS.phrases)}"
+    elif dice.roll(2):
+        clause += f" {_when(dice)}"
     if dice.roll(5) == 0:
         return f"{dice.pick(_OPENERS)} {clause}.".split()
     return f"{clause[0].upper()}{clause[1:]}.".split()
+
+
+def _when(dice: Dice) -> str:
+    """Return a date or an hour: like names, what makes real text hard to compress."""
+    if dice.roll(2):
+        return f"at {1 + dice.roll(12)}:{dice.roll(60):02}"
+    return f"in {dice.pick(_MONTHS)} {1700 + dice.roll(320)}"
 
 
 def _clause(dice: Dice) -> str:
@@ -67,6 +77,8 @@ def _clause(dice: Dice) -> str:
 def _thing(dice: Dice) -> str:
     article = dice.pick(_ARTICLES)
     noun = dice.pick(WORDS.nouns)
+    if dice.roll(3) == 0:
+        return f"{2 + dice.roll(98)} {dice.pick(WORDS.adjectives)} {noun}s"
     if dice.roll(2):
         return f"{article} {noun}"
     return f"{article} {dice.pick(WORDS.adjectives)} {noun}"

@@ -1,0 +1,76 @@
+"""The rewrite-everything way, computed from the very commits of a real answer.
+
+Whoever keeps the text so far in one item writes all of it with every commit. The item counted here is the
+smallest such: the keys, an expiry and the text, nothing else.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra.local.units import item_size, write_units
+from meanwhile.domain.facts import Delta, from_compact
+from meanwhile.storage.payload import unpack
+
+_LEVEL = 6
+"""As hard as `storage/payload.py` compresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a row of writes costs."""
+
+    writes: int
+    units: int
+    bytes: int
+
+    @classmethod
+    def of(cls, items: Sequence[dict[str, Any]]) -> "Written":
+        """Return the cost of writing each of these items once."""
+        sizes = [item_size(item) for item in items]
+        return cls(len(sizes), sum(map(write_units, sizes)), sum(sizes))
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The items of one response, as they lie in the table."""
+
+    items: Sequence[dict[str, Any]]
+
+    @classmethod
+    def read(cls, dynamodb: Any, table: str, response_id: str) -> "Stored":
+        """Read every part of a response."""
+        pages = dynamodb.get_paginator("query").paginate(
+            TableName=table,
+            KeyConditionExpression="response_id = :id",
+            ExpressionAttributeValues={":id": {"S": response_id}},
+            ConsistentRead=True,
+        )
+        return cls([item for page in pages for item in page["Items"]])
+
+    def part(self, prefix: str) -> list[dict[str, Any]]:
+        """Return the items whose part begins like this, in order."""
+        return [item for item in self.items if item["part"]["S"].startswith(prefix)]
+
+    def rewritten(self, *, compressed: bool) -> Written:
+        """Return what the same commits would have cost if each had written the whole text so far."""
+        keys = self._attributes("response_id", "expires_at") | {"part": {"S": "text"}}
+        texts = (zlib.compress(text, _LEVEL) if compressed else text for text in self._texts())
+        return Written.of([{**keys, "payload": {"B": text}} for text in texts])
+
+    def rewritten_in_head(self) -> Written:
+        """Return the same, compressed, for those who keep text and head in one item, as is common."""
+        (head,) = self.part("head")
+        return Written.of([{**head, "text": {"B": zlib.compress(text, _LEVEL)}} for text in self._texts()])
+
+    def _texts(self) -> Iterator[bytes]:
+        """Yield the text as it stood after each batch."""
+        text = ""
+        for item in self.part("log#"):
+            facts = map(from_compact, unpack(item["payload"]["B"]) if "payload" in item else [])
+            text += "".join(fact.text for fact in facts if isinstance(fact, Delta))
+            yield text.encode()
+
+    def _attributes(self, *names: str) -> dict[str, Any]:
+        return {name: self.items[0][name] for name in names}

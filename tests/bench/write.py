@@ -1,0 +1,172 @@
+"""What it costs to write an answer down, from accept to end, beside rewriting all of it every time."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
+
+from tests.bench.report import Cell, Report, Table, Target
+from tests.bench.rewriting import Stored, Written
+from tests.bench.service import (
+    STREAM,
+    TOKENS_PER_SECOND,
+    WORKER,
+    NotInTime,
+    Service,
+    serving,
+)
+from tests.bench.spent import COLUMNS, Spent
+
+_UNWATCHED_SECONDS, _WATCHED_SECONDS = 1.0, 0.15
+"""The settings' defaults: between two commits while nobody watches, and while somebody does."""
+
+_LENGTHS = (1000, 4000)
+_FENCE_FIRST_AND_LAST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One answer and what it cost."""
+
+    tokens: int
+    pause: float
+    spent: Spent
+    stored: Stored
+
+    @property
+    def name(self) -> str:
+        how = "watched" if self.pause == _WATCHED_SECONDS else "unwatched"
+        return f"{self.tokens:,} tokens {how}"
+
+    @property
+    def seconds(self) -> float:
+        return self.tokens / TOKENS_PER_SECOND
+
+    @property
+    def log(self) -> Written:
+        return Written.of(self.stored.part("log#"))
+
+    @property
+    def text(self) -> Written:
+        """The log and the output: what a rewritten item would stand for."""
+        return Written.of([*self.stored.part("log#"), *self.stored.part("output")])
+
+    @property
+    def plain(self) -> Written:
+        return self.stored.rewritten(compressed=False)
+
+    @property
+    def compressed(self) -> Written:
+        return self.stored.rewritten(compressed=True)
+
+    @property
+    def at_most(self) -> int:
+        """Write units if appends took no time at all: moto's slowness makes commits fewer."""
+        most = ceil(self.seconds / self.pause) + _FENCE_FIRST_AND_LAST
+        return self.spent.write_units + max(0, most - self.log.writes)
+
+
+def measure() -> Report:
+    """Have answers written at both rhythms, each rhythm in a stack of its own, one answer after another."""
+    with ThreadPoolExecutor() as both:
+        found = [*both.map(_answers, (_UNWATCHED_SECONDS, _WATCHED_SECONDS))]
+    (short, long), (short_watched, long_watched) = found
+    answers = (short, long, short_watched, long_watched)
+    return Report(
+        name="write",
+        tables=[_operations(short), _operations(short_watched), _totals(answers), _ratios(answers)],
+        targets=[
+            Target(what=f"write units, {short.name}", value=short.spent.write_units, limit=30),
+            Target(
+                what=f"write units, {short_watched.name}", value=short_watched.spent.write_units, limit=105
+            ),
+            Target(
+                what=f"{long_watched.name}: rewriting plain / ours",
+                value=long_watched.plain.units / long_watched.text.units,
+                limit=8,
+                at_least=True,
+            ),
+            Target(
+                what=f"{long_watched.name}: rewriting compressed / ours",
+                value=long_watched.compressed.units / long_watched.text.units,
+                limit=5,
+                at_least=True,
+            ),
+        ],
+    )
+
+
+def _answers(pause: float) -> Sequence[_Answer]:
+    # Watching is not built yet; a pause as short as a watcher's gives its rhythm.
+    with serving(commit_unwatched_seconds=pause) as service:
+        return [_answer(service, tokens, pause) for tokens in _LENGTHS]
+
+
+def _answer(service: Service, tokens: int, pause: float) -> _Answer:
+    """Have one answer written with nothing beside it."""
+    service.stack.reset_calls()
+    response_id = service.create(tokens)
+    service.until_idle(1, seconds=tokens / TOKENS_PER_SECOND)
+    spent = Spent.so_far(service.stack, STREAM, WORKER)
+    found = service.get(response_id)
+    if found["status"] != "completed" or found["usage"]["output_tokens"] != tokens:
+        raise NotInTime(f"{tokens} tokens were asked for; the response is {found['status']}")
+    table = service.stack.physical_id("ResponsesTable")
+    return _Answer(tokens, pause, spent, Stored.read(service.stack.boto("dynamodb"), table, response_id))
+
+
+def _operations(answer: _Answer) -> Table:
+    accepted = Spent([call for call in answer.spent.calls if call["caller"] == STREAM])
+    worked = Spent([call for call in answer.spent.calls if call["caller"] == WORKER])
+    return Table(
+        title=f"Run: {answer.name}, alone in a fresh worker process",
+        columns=COLUMNS,
+        rows=[*accepted.rows(who="accept"), *worked.rows(who="run")],
+    )
+
+
+def _totals(answers: Sequence[_Answer]) -> Table:
+    return Table(
+        title="Write units from accept to end (prompt of 1 kB, 80 tokens/s)",
+        columns=["answer", "all", "at most", "accept", "log", "output", "lease and head", "per 1,000 tokens"],
+        rows=[list(_total(answer)) for answer in answers],
+        notes=[
+            "at most: if an append took no time, so that no commit was ever late.",
+            f"watched: with COMMIT_UNWATCHED_SECONDS={_WATCHED_SECONDS}, the rhythm that watching will have.",
+        ],
+    )
+
+
+def _total(answer: _Answer) -> Iterator[Cell]:
+    accept = Spent([call for call in answer.spent.calls if call["caller"] == STREAM]).write_units
+    output = answer.text.units - answer.log.units
+    whole = answer.spent.write_units
+    yield from (answer.name, whole, answer.at_most, accept, answer.log.units, output)
+    yield from (whole - accept - answer.log.units - output, whole * 1000 / answer.tokens)
+
+
+def _ratios(answers: Sequence[_Answer]) -> Table:
+    return Table(
+        title="The same commits, appended and rewritten (each time the whole text so far)",
+        columns=["answer", "commits", "apart", "way", "write units", "bytes", "units / ours", "bytes / ours"],
+        rows=[row for answer in answers for row in _ways(answer)],
+        notes=[
+            "ours: the log and the output at the end. plain, compressed: the smallest item that holds the "
+            "text, and no output. in head: the head holds the text, too.",
+            "apart: seconds between two commits, as a multiple of the setting.",
+        ],
+    )
+
+
+def _ways(answer: _Answer) -> Iterator[list[Cell]]:
+    ours = answer.text
+    apart = answer.seconds / max(1, answer.log.writes - 2) / answer.pause
+    ways = {
+        "ours": ours,
+        "plain": answer.plain,
+        "compressed": answer.compressed,
+        "compressed, in head": answer.stored.rewritten_in_head(),
+    }
+    for way, cost in ways.items():
+        ratios = (cost.units / ours.units, cost.bytes / ours.bytes)
+        yield [answer.name, answer.log.writes, apart, way, cost.units, cost.bytes, *ratios]
