@@ -129,10 +129,13 @@ class Answer:
                 self._close()
 
     def output(self) -> list[dict[str, Any]]:
-        """Return the output items in the API's shape; a cancelled response has none."""
+        """Return the output items in the API's shape; a cancelled response has none.
+
+        A call that was given up is left out: agents make every call they find, and SDKs parse its arguments.
+        """
         if self.end is not None and self.end.status is Status.CANCELLED:
             return []
-        return [item.to_json() for item in self.items]
+        return [item.to_json() for item in self.items if item.parts or item.kind != FUNCTION_CALL]
 
     def _open(self, index: int) -> Item:
         if not 0 <= index < len(self.items) or not self.items[index].is_open:

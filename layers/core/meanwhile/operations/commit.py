@@ -36,10 +36,9 @@ class Commit:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            while self._pending:
-                group, self._pending = coalesced(self._pending), []
-                for batch in in_batches(group):
-                    await asyncio.to_thread(self._append, batch)
+            group, self._pending = coalesced(self._pending), []
+            for batch in in_batches(group):
+                await asyncio.to_thread(self._append, batch)
             if self._closed.is_set() and not self._pending:
                 return
             await self._rest()

@@ -79,10 +79,12 @@ class Run:
             first = claimed.lease.first_claimed_at or self.now()
             left = first + self.response_deadline_seconds - self.now()
             try:
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(left) as limit:
                     end = await self._converse(claimed.request, answer, commit)
             except TimeoutError:
-                end = deadline_exceeded(at=self.now())
+                if not limit.expired():
+                    raise  # somebody else's, and a bug
+                end = None if answer.end else deadline_exceeded(at=self.now())
         if end is not None:
             commit.add(_applied(answer, [end]))
 
@@ -103,8 +105,8 @@ class Run:
                 async with aclosing(self.ask(request)) as events:
                     async for event in events:
                         commit.add(transcript.add(event, at=int(self.now())))
-                if answer.end is not None:
-                    return None
+                        if answer.end is not None:
+                            return None  # how the connection closes does not matter any more
                 error = ProviderBroken("the provider's stream stopped without its own end")
             except (ProviderRejected, InvalidRequest) as final:
                 return failed(final.code or "provider_rejected", str(final), at=self.now())

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 from meanwhile.domain.answer import fold
 from meanwhile.domain.errors import ServiceError
@@ -40,6 +41,8 @@ class Sweep:
                 # The index lags behind the table, so the same ids may come again: once is enough.
                 new = [response_id for response_id in page if response_id not in seen]
                 for response_id in new:
+                    if self.now() >= until:
+                        return len(seen)
                     seen.add(response_id)
                     self._look_after(response_id)
                 if not new or len(page) < _PAGE:
@@ -87,11 +90,21 @@ class Sweep:
             return attempts_exhausted(at=now)
         return None
 
+    def _left(self, head: Head, lease: Lease, now: float) -> float:
+        """Return how long a look at it can wait, now that it is not overdue."""
+        if lease.first_claimed_at is not None:
+            return lease.first_claimed_at + self.response_deadline_seconds - now
+        in_queue = head.created_at + self.queue_deadline_seconds - now
+        return min(in_queue, self.response_deadline_seconds)
+
     def _send_again(self, head: Head, lease: Lease, now: float) -> None:
-        """Send it, and wait twice as long before the next time, so that a long queue is not flooded."""
+        """Send it, and wait twice as long before the next time, so that a long queue is not flooded.
+
+        Never longer than a response may be at work, and never beyond its own deadline.
+        """
         self.queue.send(head.id, head.owner, alone=lease.attempts > 0)
-        wait = self.resend_seconds * 2 ** (head.resends + 1)
-        self.stores.responses.postpone(head, due_at=int(now + wait), resends=head.resends + 1)
+        wait = min(self.resend_seconds * 2 ** (head.resends + 1), self._left(head, lease, now))
+        self.stores.responses.postpone(head, due_at=ceil(now + wait), resends=head.resends + 1)
         logger.info("sent again", extra={"response_id": head.id, "resends": head.resends + 1})
 
 
