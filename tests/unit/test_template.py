@@ -315,6 +315,7 @@ def test_the_wrong_word_for_streaming_would_be_noticed(tmp_path: Path) -> None:
         ("GET", "/responses/resp_1", "StreamFunction"),
         ("DELETE", "/responses/resp_1", "ApiFunction"),
         ("POST", "/responses/compact", "ApiFunction"),
+        ("POST", "/responses/input_tokens", "ApiFunction"),
         ("POST", "/responses/resp_1/cancel", "ApiFunction"),
         ("GET", "/responses/resp_1/input_items", "ApiFunction"),
         ("GET", "/models", "ApiFunction"),

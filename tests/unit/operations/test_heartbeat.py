@@ -186,3 +186,17 @@ def test_its_thread_ends_when_the_block_fails(scene: Scene) -> None:
         raise ValueError("worst")
 
     assert [thread for thread in threading.enumerate() if thread.name == "heartbeat"] == []
+
+
+def test_a_bug_in_the_thread_lets_go_of_everything_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leases would run out under model calls that go on and cost money."""
+    lost = Lost()
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    quick = Heartbeat(scene.queue, every=0.001, lease_seconds=LEASE)
+    _, claimed, _ = held(scene, quick, lost)
+    monkeypatch.setattr(claimed, "renew", lambda: 1 / 0)
+
+    with quick:
+        assert lost.heard.wait(5)

@@ -240,3 +240,13 @@ def test_a_foreground_response_has_no_event_of_a_start(scene: Scene) -> None:
 
     assert Started() not in scene.facts(head)
     assert scene.read(OWNER, head.id)["status"] == "completed"
+
+
+def test_a_model_that_went_away_is_named_in_the_error(scene: Scene) -> None:
+    """It was known when the request was accepted, and is not any more: say which of the two is at fault."""
+    head = scene.accepted()
+    gone = InvalidRequest("The model 'old' does not exist.", param="model", code="model_not_found")
+
+    scene.run(scene.claim(head.id, alone=False), Script([gone]))
+
+    assert scene.shown(head)["error"]["code"] == "model_not_found"

@@ -273,3 +273,17 @@ def test_nothing_that_ended_is_looked_at_twice(scene: Scene) -> None:
     assert scene.sweep(after=KEPT) == 0
     with pytest.raises(ResponseNotFound):
         scene.shown(head)
+
+
+def test_a_log_that_cannot_be_read_ends_as_failed_and_starves_nobody(scene: Scene) -> None:
+    """It would stay overdue for ever, and a page of such would hide what comes behind."""
+    head = scene.accepted()
+
+    def corrupt(response_id: str) -> Everything | None:
+        raise LogCorrupt(response_id)
+
+    scene.broken("responses", everything=corrupt)
+    scene.sweep(after=RESEND)
+
+    assert scene.head(head).status is Status.FAILED
+    assert scene.sweep(after=RESEND) == 0

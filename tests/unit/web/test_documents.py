@@ -71,6 +71,7 @@ def test_every_route_is_documented() -> None:
 
     assert found == {
         ("post", "/responses"): "createResponse",
+        ("post", "/responses/input_tokens"): "countInputTokens",
         ("get", "/responses/{response_id}"): "getResponse",
         ("delete", "/responses/{response_id}"): "deleteResponse",
         ("post", "/responses/{response_id}/cancel"): "cancelResponse",

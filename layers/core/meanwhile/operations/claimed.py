@@ -64,6 +64,8 @@ class Claimed:
         self.head: Head | None = None
         """`None` until it was opened."""
         self.request: Request | None = None
+        self.is_fenced = False
+        """Whether the log is ours, and a model may have been asked."""
         self.answer = Answer(response_id, background=False)
 
     def open(self) -> Answer:
@@ -91,6 +93,7 @@ class Claimed:
                 self._append(facts, nonce)
             except SlotTaken:
                 continue  # nothing was asked of a model yet: read on
+            self.is_fenced = True
             for fact in facts:
                 self.answer.apply(fact)
             return self.answer

@@ -4,11 +4,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meanwhile.domain.answer import fold
 from meanwhile.domain.errors import LogCorrupt, ServiceError
-from meanwhile.domain.response import Head
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.sweep import failed
+from meanwhile.operations.ending import Ending, failed
 from meanwhile.storage.stores import Stores
 
 logger = logging.getLogger(__name__)
@@ -45,10 +42,5 @@ class EndDead:
             end = failed("undeliverable", "The response could not be worked on.", at=self.now())
             self.ending.decide(record.head, end)
         except LogCorrupt:
-            self._end_unreadable(record.head)
+            self.ending.end_unreadable(record.head)
         return True
-
-    def _end_unreadable(self, head: Head) -> None:
-        logger.error("a log that cannot be read", extra={"response_id": head.id})
-        end = failed("server_error", "What was stored of the response cannot be read.", at=self.now())
-        self.ending.finish(head, fold(head.id, [end], background=head.background))

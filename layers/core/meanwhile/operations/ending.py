@@ -8,7 +8,7 @@ from meanwhile.domain.answer import Answer, fold
 from meanwhile.domain.errors import SlotTaken, Unavailable
 from meanwhile.domain.ids import new_nonce
 from meanwhile.domain.log import NOBODY, facts_of, tip_of
-from meanwhile.domain.response import Ended, Head
+from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.wire import result_of
 from meanwhile.storage.stores import Stores
 
@@ -60,6 +60,12 @@ class Ending:
         self.stores.responses.end(self.ended(head, answer.end), result_of(answer, answer.end))
         logger.info("response ended", extra={"response_id": head.id, "status": answer.end.status.value})
 
+    def end_unreadable(self, head: Head) -> None:
+        """End a response whose log cannot be read, nor ended: the head alone says that it failed."""
+        logger.error("a log that cannot be read", extra={"response_id": head.id})
+        end = failed("server_error", "What was stored of the response cannot be read.", at=self.now())
+        self.finish(head, fold(head.id, [end], background=head.background))
+
     def not_before(self, head: Head, delay: float) -> None:
         """Keep the sweeper from an open response for `delay` seconds; no harm if it has just looked."""
         due_at = int(self.now() + delay + _SWEEP_MARGIN)
@@ -71,3 +77,8 @@ class Ending:
             return replace(head, status=end.status, due_at=None)
         gone_at = end.at + int(self.unstored_retention_seconds)
         return replace(head, status=end.status, due_at=gone_at, expires_at=gone_at)
+
+
+def failed(code: str, message: str, *, at: float) -> Ended:
+    """Return the end of a response that failed; the message is ours and holds no content."""
+    return Ended(status=Status.FAILED, at=int(at), code=code, message=message)

@@ -86,9 +86,16 @@ class Heartbeat:
         return True
 
     def _snapshot(self) -> list[_Held]:
+        """Return what is held, the shortest lease first: if AWS is slow, it cannot wait for the others."""
         with self._lock:
-            return list(self._held.values())
+            return sorted(self._held.values(), key=lambda held: held.claimed.lease.until)
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._every):
-            self.beat()
+        try:
+            while not self._stopped.wait(self._every):
+                self.beat()
+        finally:
+            if not self._stopped.is_set():
+                # A bug ended this thread. Nobody renews any more, and the work must not go on as if.
+                for held in self._snapshot():
+                    held.lost()

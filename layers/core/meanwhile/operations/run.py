@@ -20,7 +20,8 @@ from meanwhile.domain.response import Ended
 from meanwhile.domain.transcript import Transcript, given_up
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.commit import Commit
-from meanwhile.operations.sweep import attempts_exhausted, deadline_exceeded, failed
+from meanwhile.operations.ending import failed
+from meanwhile.operations.sweep import attempts_exhausted, deadline_exceeded
 
 _CALLS = 3
 """Model calls of one claim whose streams may break after they have said something."""
@@ -108,8 +109,10 @@ class Run:
                         if answer.end is not None:
                             return None  # how the connection closes does not matter any more
                 error = ProviderBroken("the provider's stream stopped without its own end")
-            except (ProviderRejected, InvalidRequest) as final:
-                return failed(final.code or "provider_rejected", str(final), at=self.now())
+            except ProviderRejected as final:
+                return failed(final.code, str(final), at=self.now())
+            except InvalidRequest as final:
+                return failed(final.narrow_code or ProviderRejected.code, final.message, at=self.now())
             except (ProviderBusy, ProviderBroken) as broken:
                 error = broken
             commit.add(_applied(answer, given_up(answer)))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from meanwhile.domain.answer import fold
-from meanwhile.domain.errors import ServiceError
+from meanwhile.domain.errors import LogCorrupt, ServiceError
 from meanwhile.domain.log import facts_of
-from meanwhile.domain.response import SHARDS, Ended, Head, Lease, Status
-from meanwhile.operations.ending import Ending
+from meanwhile.domain.response import SHARDS, Ended, Head, Lease
+from meanwhile.operations.ending import Ending, failed
 from meanwhile.queue import WorkQueue
 from meanwhile.storage.responses import Everything
 from meanwhile.storage.stores import Stores
@@ -52,16 +52,24 @@ class Sweep:
     def _look_after(self, response_id: str) -> None:
         """Look at one; what is wrong with it must not keep the others waiting."""
         try:
-            found = self.stores.responses.everything(response_id)
-            if found is not None:
-                self._look_at(found)
+            self._look_at(response_id)
         except ServiceError as error:
             logger.warning(
                 "left for the next sweep",
                 extra={"response_id": response_id, "error": type(error).__name__},
             )
 
-    def _look_at(self, found: Everything) -> None:
+    def _look_at(self, response_id: str) -> None:
+        try:
+            found = self.stores.responses.everything(response_id)
+            if found is not None:
+                self._see_to(found)
+        except LogCorrupt:
+            record = self.stores.responses.record(response_id)
+            if record is not None and not record.head.deleted and not record.head.has_ended:
+                self.ending.end_unreadable(record.head)
+
+    def _see_to(self, found: Everything) -> None:
         head, now = found.record.head, self.now()
         if head.deleted or (head.has_ended and head.is_gone(now)) or found.record.request is None:
             self.stores.responses.bury(head, now=now)
@@ -106,11 +114,6 @@ class Sweep:
         wait = min(self.resend_seconds * 2 ** (head.resends + 1), self._left(head, lease, now))
         self.stores.responses.postpone(head, due_at=ceil(now + wait), resends=head.resends + 1)
         logger.info("sent again", extra={"response_id": head.id, "resends": head.resends + 1})
-
-
-def failed(code: str, message: str, *, at: float) -> Ended:
-    """Return the end of a response that failed; the message is ours and holds no content."""
-    return Ended(status=Status.FAILED, at=int(at), code=code, message=message)
 
 
 def deadline_exceeded(*, at: float) -> Ended:

@@ -10,10 +10,9 @@ from typing import Self
 
 from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, Unavailable
 from meanwhile.operations.claimed import Claim, Claimed
-from meanwhile.operations.ending import Ending
+from meanwhile.operations.ending import Ending, failed
 from meanwhile.operations.heartbeat import VISIBILITY_MARGIN, Heartbeat
 from meanwhile.operations.run import Ask, PutDown, Run
-from meanwhile.operations.sweep import failed
 from meanwhile.queue import WorkMessage, WorkQueue
 from meanwhile.settings import Settings
 from meanwhile.storage.stores import Stores
@@ -229,8 +228,8 @@ class _Shift:
 
     async def _meet(self, claimed: Claimed, message: WorkMessage) -> None:
         """Put down what is still running when the time ends; the second time, there is no third."""
-        if claimed.head is None or claimed.lease.walls == 0:
-            await self._put_down(claimed, message, met_wall=claimed.head is not None)
+        if claimed.head is None or not claimed.is_fenced or claimed.lease.walls == 0:
+            await self._put_down(claimed, message, met_wall=claimed.is_fenced)
             return
         end = failed(
             "model_call_too_long", "The model took longer than a worker may run, twice.", at=self._work.now()
