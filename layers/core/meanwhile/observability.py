@@ -1,22 +1,14 @@
 """Logs: one JSON object a line, ids and counts only. No content of a user is ever in one."""
 
 import logging
-from types import TracebackType
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from meanwhile.domain.errors import place_of
+
 logger = Logger(service="meanwhile")
 """Formats what every `logging.getLogger("meanwhile....")` says, for it is their parent."""
-
-
-def place_of(trace: TracebackType | None) -> str:
-    """Return the file and line an exception was raised at."""
-    if trace is None:
-        return "unknown"
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
 class WithoutMessages(logging.Filter):

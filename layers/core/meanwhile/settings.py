@@ -3,7 +3,9 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from ipaddress import ip_address
 from typing import Self, get_type_hints
+from urllib.parse import urlsplit
 
 
 class SettingsError(Exception):
@@ -29,6 +31,9 @@ class Settings:
     # The model provider for every id the catalogue does not know.
     model_base_url: str = ""
     model_api_key: str = ""
+
+    # Where the build put the vocabularies that tokens are counted by.
+    tiktoken_cache_dir: str = ""
 
     # Time. See the table "Time" in the design: a lease fits the timeouts of every call made under it.
     lease_seconds: float = 30
@@ -82,6 +87,52 @@ class Settings:
         if wrong:
             raise SettingsError("; ".join(wrong))
         return cls(**values)  # type: ignore[arg-type]  # each value was read by its field's own type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """Where the command line finds the service, and as whom; each variable begins with MEANWHILE_."""
+
+    url: str = "http://127.0.0.1:8787/v1"
+    api_key: str = "sk-local"
+    model: str = "simulator"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:  # noqa: TID251  # the one place
+        """Read the settings; a variable that is empty counts as not set.
+
+        Raises:
+            SettingsError: The URL is none, or a service elsewhere would be called with this machine's key.
+        """
+        names = {field.name: f"MEANWHILE_{field.name.upper()}" for field in fields(cls)}
+        read = cls(**{name: env[variable] for name, variable in names.items() if env.get(variable)})
+        host = _host_of(read.url)
+        if not host:
+            raise SettingsError("MEANWHILE_URL is not a URL that begins with http:// or https://")
+        if not (read.api_key.isascii() and read.api_key.isprintable()):
+            raise SettingsError("MEANWHILE_API_KEY holds characters that no key has")
+        if not read.is_local and not env.get(names["api_key"]):
+            raise SettingsError(f"MEANWHILE_API_KEY is not set, and {host} is not this machine")
+        return read
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the service is on this machine."""
+        host = _host_of(self.url)
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+
+
+def _host_of(url: str) -> str:
+    """Return the host of an HTTP URL, or nothing if it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts.scheme in {"http", "https"} else ""
 
 
 def _read_bool(text: str) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from functools import cache
 from typing import Any
 
@@ -12,11 +12,13 @@ from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.operations.accept import Accept
 from meanwhile.operations.cancel import Cancel
+from meanwhile.operations.claimed import Claim
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.end_dead import EndDead
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.overdue import Deadlines
 from meanwhile.operations.read import Read
-from meanwhile.operations.run import Ask
+from meanwhile.operations.run import Ask, Run
 from meanwhile.operations.sweep import Sweep
 from meanwhile.operations.watch import Watch
 from meanwhile.operations.work import Work
@@ -31,6 +33,8 @@ from meanwhile.storage.log import LogStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores
 from meanwhile.storage.table import bound_to
+from meanwhile.tokens import Tokens
+from meanwhile.vocabulary import Vocabularies
 
 _DAY = 86_400
 
@@ -47,6 +51,17 @@ def settings() -> Settings:
 def catalogue() -> Catalogue:
     """Return the models this deployment can ask."""
     return Catalogue.load(has_upstream=bool(settings().model_base_url))
+
+
+@cache
+def vocabularies() -> Vocabularies:
+    """Return what tokens are counted by; nothing is read yet."""
+    return Vocabularies(settings().tiktoken_cache_dir)
+
+
+def tokens(encoding: str) -> Tokens:
+    """Return what counts tokens by one vocabulary, which is read now if it was not before."""
+    return Tokens(vocabularies().counter(encoding))
 
 
 @cache
@@ -128,6 +143,16 @@ def delete() -> Delete:
 
 
 @cache
+def deadlines() -> Deadlines:
+    """Return how long a response may take."""
+    return Deadlines(
+        in_queue=settings().queue_deadline_seconds,
+        at_work=settings().response_deadline_seconds,
+        max_attempts=settings().max_attempts,
+    )
+
+
+@cache
 def sweep() -> Sweep:
     """Return the sweeper's work."""
     return Sweep(
@@ -136,28 +161,52 @@ def sweep() -> Sweep:
         queue=queue(),
         now=now,
         resend_seconds=settings().resend_seconds,
-        queue_deadline_seconds=settings().queue_deadline_seconds,
-        response_deadline_seconds=settings().response_deadline_seconds,
-        max_attempts=settings().max_attempts,
+        deadlines=deadlines(),
     )
 
 
 @cache
 def end_dead() -> EndDead:
     """Return what ends responses whose messages died."""
-    return EndDead(stores=stores(), ending=ending(), now=now)
+    return EndDead(stores=stores(), ending=ending(), now=now, deadlines=deadlines())
 
 
 @cache
 def work() -> Work:
     """Return the worker's work."""
-    return Work.from_settings(
-        settings(),
-        stores=stores(),
-        ending=ending(),
-        queue=queue(),
-        ask=ask(),
+    return work_with(settings(), stores=stores(), ending=ending(), queue=queue(), ask=ask(), now=now)
+
+
+def work_with(
+    chosen: Settings,
+    *,
+    stores: Stores,
+    ending: Ending,
+    queue: WorkQueue,
+    ask: Ask,
+    now: Callable[[], float],
+) -> Work:
+    """Return the worker's work over given parts, as chosen in settings."""
+    run = Run(
+        ask=ask,
         now=now,
+        response_deadline_seconds=chosen.response_deadline_seconds,
+        max_attempts=chosen.max_attempts,
+        commit_watched_seconds=chosen.commit_watched_seconds,
+        commit_unwatched_seconds=chosen.commit_unwatched_seconds,
+    )
+    return Work(
+        claim=Claim(stores=stores, ending=ending, now=now, lease_seconds=chosen.lease_seconds),
+        run=run,
+        ending=ending,
+        queue=queue,
+        now=now,
+        slots=chosen.slots,
+        lease_seconds=chosen.lease_seconds,
+        heartbeat_seconds=chosen.heartbeat_seconds,
+        wall_margin_seconds=chosen.wall_margin_seconds,
+        take_margin_seconds=chosen.take_margin_seconds,
+        receive_wait_seconds=chosen.receive_wait_seconds,
     )
 
 

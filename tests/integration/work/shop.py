@@ -14,9 +14,9 @@ from meanwhile.operations.accept import Accept
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.read import Read
-from meanwhile.operations.work import Work
 from meanwhile.queue import WorkMessage
 from meanwhile.settings import Settings
+from meanwhile.wiring import work_with
 from tests.support import aws
 from tests.support.clock import Clock
 
@@ -99,7 +99,7 @@ class Shop:
         self, messages: Sequence[WorkMessage], *, until: float = FAR, **settings: Any
     ) -> list[WorkMessage]:
         """Run one invocation of the worker that has `until` seconds to live."""
-        worker = Work.from_settings(
+        worker = work_with(
             replace(SETTINGS, **settings),
             stores=self.stores,
             ending=self.ending,

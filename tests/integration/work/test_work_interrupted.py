@@ -46,8 +46,8 @@ def test_the_heartbeat_keeps_a_lease_through_a_long_silence(shop: Shop) -> None:
     assert shop.text(head) == "Hello"
 
 
-def test_what_meets_the_wall_is_put_down_and_comes_back_through_the_solo_queue(shop: Shop) -> None:
-    """The next worker has all its time for it, and the words so far are not lost to readers before."""
+def test_what_meets_the_wall_is_put_down_and_comes_back(shop: Shop) -> None:
+    """New invocations begin just now, and the words so far are not lost to readers before."""
     head = shop.ask("model", [HEL, ...], [TextDelta("Hello"), STOP])
 
     assert shop.work(shop.taken(), until=SOON) == []
@@ -56,21 +56,43 @@ def test_what_meets_the_wall_is_put_down_and_comes_back_through_the_solo_queue(s
     assert lease is not None
     assert (lease.walls, lease.attempts, lease.until) == (1, 0, 0)
     assert (shop.text(head), shop.shown(head)["status"]) == ("Hel", "in_progress")
-    assert (shop.waiting(), shop.waiting(solo=True)) == (0, 1)
+    assert (shop.waiting(), shop.waiting(solo=True)) == (1, 0)
+    shop.work(shop.taken())
+    assert shop.text(head) == "Hello"
+
+
+def test_a_call_that_was_taken_late_is_given_an_invocation_to_itself(shop: Shop) -> None:
+    """It met the wall twice, but whether a whole invocation is too short for it nobody knows yet."""
+    head = shop.ask("model", [HEL, ...], [TextDelta("Hello"), STOP])
+    for message in shop.taken():
+        shop.queue.delete(message)
+    lease = shop.stores.leases.claim(
+        head.id, now=shop.clock(), until=shop.clock() + 30, nonce="first", alone=False
+    )
+    shop.stores.leases.give_back(head.id, lease, met_wall=True)
+
+    def a_minute_later() -> None:
+        shop.clock.advance(60)
+        shop.queue.send(head.id, OWNER)
+
+    shop.ask("opener", [a_minute_later, ...], [STOP])
+    shop.work(shop.taken(), until=100, wall_margin_seconds=98, take_margin_seconds=0)
+
+    assert (shop.waiting(), shop.waiting(solo=True)) == (1, 1)
     shop.work(shop.taken(solo=True))
     assert shop.text(head) == "Hello"
 
 
-def test_the_second_wall_is_the_end(shop: Shop) -> None:
+def test_the_second_wall_of_a_whole_invocation_is_the_end(shop: Shop) -> None:
     """A call that takes longer than a worker may run would be paid for again and again."""
     head = shop.ask("model", [HEL, ...])
     shop.work(shop.taken(), until=SOON)
 
-    assert shop.work(shop.taken(solo=True), until=SOON) == []
+    assert shop.work(shop.taken(), until=SOON) == []
 
     shown = shop.shown(head)
     assert (shown["status"], shown["error"]["code"]) == ("failed", "model_call_too_long")
-    assert shop.waiting(solo=True) == 0
+    assert shop.waiting() == shop.waiting(solo=True) == 0
     assert shop.models.running == 0
 
 

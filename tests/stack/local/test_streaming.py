@@ -107,7 +107,7 @@ def test_a_stream_that_is_idle_too_long_is_cut() -> None:
         server = WebServer(function, function.environment(Options(caller=os.environ), ""), children)  # noqa: TID251 - a caller's
         route = Integration("F", timeout=9, is_streamed=True)
         api = Api("api", "v1", {}, {"/stream/{how}": {"GET": route}}, {}, ())
-        gateway = Gateway({"v1": api}, {"F": server}, AsyncMock(), idle_seconds=0.3)
+        gateway = Gateway({"v1": api}, {"F": server}, AsyncMock(), idle_seconds=3)
         scope = {
             "type": "http",
             "method": "GET",

@@ -18,6 +18,7 @@ from meanwhile.operations.claimed import Claim, Claimed
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.end_dead import EndDead
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.overdue import Deadlines
 from meanwhile.operations.read import Read
 from meanwhile.operations.run import Ask, Run
 from meanwhile.operations.sweep import Sweep
@@ -103,7 +104,8 @@ class Scene:
         self.cancel = Cancel(read=self.read, ending=self.ending, now=self.clock)
         self.delete = Delete(stores=stores, read=self.read, now=self.clock)
         self.claim = Claim(stores=stores, ending=self.ending, now=self.clock, lease_seconds=LEASE)
-        self.end_dead = EndDead(stores=stores, ending=self.ending, now=self.clock)
+        deadlines = Deadlines(in_queue=DAY, at_work=HOUR, max_attempts=4)
+        self.end_dead = EndDead(stores=stores, ending=self.ending, now=self.clock, deadlines=deadlines)
         self.accept = Accept(
             stores=stores,
             queue=self.queue,
@@ -118,9 +120,7 @@ class Scene:
             queue=self.queue,
             now=self.clock,
             resend_seconds=RESEND,
-            queue_deadline_seconds=DAY,
-            response_deadline_seconds=HOUR,
-            max_attempts=4,
+            deadlines=deadlines,
         )
 
     def broken(self, store: str, **replaced: Callable[..., Any]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from meanwhile.domain.errors import LogCorrupt, ResponseNotFound, Unavailable
+from meanwhile.domain.ids import shard_of
 from meanwhile.domain.model_events import TextDelta
 from meanwhile.domain.response import SHARDS, Head, Status
 from meanwhile.storage.responses import Everything
@@ -198,10 +199,10 @@ def test_what_is_wrong_with_one_keeps_no_other_waiting(scene: Scene, error: type
     bad = heads[0]
     everything = scene.stores.responses.everything
 
-    def or_fails(response_id: str) -> Everything | None:
+    def or_fails(response_id: str, *, request: bool) -> Everything | None:
         if response_id == bad.id:
             raise error("one bad response")
-        return everything(response_id)
+        return everything(response_id, request=request)
 
     scene.broken("responses", everything=or_fails)
 
@@ -235,9 +236,9 @@ def test_it_stops_when_its_time_is_over(scene: Scene) -> None:
         scene.accepted()
     everything = scene.stores.responses.everything
 
-    def slowly(response_id: str) -> Everything | None:
+    def slowly(response_id: str, *, request: bool) -> Everything | None:
         scene.clock.advance(4)
-        return everything(response_id)
+        return everything(response_id, request=request)
 
     scene.broken("responses", everything=slowly)
 
@@ -251,8 +252,8 @@ def test_two_sweeps_at_once_send_at_most_once_more(scene: Scene) -> None:
     everything = scene.stores.responses.everything
     others: list[int] = []
 
-    def interrupted(response_id: str) -> Everything | None:
-        found = everything(response_id)
+    def interrupted(response_id: str, *, request: bool) -> Everything | None:
+        found = everything(response_id, request=request)
         if not others:
             others.append(1)
             scene.sweep()
@@ -275,15 +276,49 @@ def test_nothing_that_ended_is_looked_at_twice(scene: Scene) -> None:
         scene.shown(head)
 
 
-def test_a_log_that_cannot_be_read_ends_as_failed_and_starves_nobody(scene: Scene) -> None:
-    """It would stay overdue for ever, and a page of such would hide what comes behind."""
+def corrupt(response_id: str, *, request: bool) -> Everything | None:
+    raise LogCorrupt(f"{response_id} {request}")
+
+
+def test_a_log_that_cannot_be_read_is_set_aside_and_ends_when_overdue(scene: Scene) -> None:
+    """At once would be hasty: during a deployment an older sweeper may read what a newer worker wrote."""
     head = scene.accepted()
-
-    def corrupt(response_id: str) -> Everything | None:
-        raise LogCorrupt(response_id)
-
     scene.broken("responses", everything=corrupt)
+
+    scene.sweep(after=RESEND)
+    assert scene.head(head).status is Status.QUEUED
+    assert scene.sweep() == 0
+
+    scene.sweep(after=DAY)
+    assert scene.head(head).status is Status.FAILED
+
+
+def test_a_log_that_cannot_be_read_is_left_to_who_holds_its_lease(scene: Scene) -> None:
+    """Whoever writes it can read it, and sees it to its end."""
+    head = scene.accepted()
+    claimed = scene.said(head, TextDelta("Hel"))
+    scene.clock.advance(DAY - LEASE)
+    claimed.renew()
+    scene.broken("responses", everything=corrupt)
+
+    scene.sweep(after=LEASE - 1)
+
+    assert scene.head(head).status is Status.QUEUED
+
+
+def test_a_flood_in_one_shard_keeps_no_other_waiting(scene: Scene) -> None:
+    """The shards take turns, a page each."""
+    flood = [scene.accepted() for _ in range(400)]
+    everything = scene.stores.responses.everything
+    looked: list[str] = []
+
+    def slowly(response_id: str, *, request: bool) -> Everything | None:
+        looked.append(response_id)
+        return everything(response_id, request=request)
+
+    scene.broken("responses", everything=slowly)
     scene.sweep(after=RESEND)
 
-    assert scene.head(head).status is Status.FAILED
-    assert scene.sweep(after=RESEND) == 0
+    pages = [{shard_of(each, SHARDS) for each in looked[start : start + 60]} for start in (0, 100, 200, 300)]
+    assert len(set.union(*pages)) == SHARDS
+    assert len(flood) == len(set(looked))

@@ -24,6 +24,7 @@
 `code` is the stable name on the wire; the sentence may change. No message holds content of a user.
 """
 
+from types import TracebackType
 from typing import ClassVar
 
 
@@ -143,3 +144,17 @@ class Unavailable(ServiceError):
     """A part we depend on did not answer in time; the same call may succeed later."""
 
     code = "service_unavailable"
+
+
+def place_of(trace: TracebackType | None) -> str:
+    """Return the file and line an exception was raised at."""
+    if trace is None:
+        return "unknown"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
+def named(error: BaseException) -> dict[str, str]:
+    """Return an error's type and place for a log line; its message may quote a user."""
+    return {"error": type(error).__qualname__, "where": place_of(error.__traceback__)}

@@ -75,6 +75,10 @@ class Head:
         return self.deleted or now >= self.expires_at
 
 
+SHARED_WALLS = 2
+"""Walls after which a response is given an invocation to itself: its model call may need a whole one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """Who may write to a response's log, and until when. Times are seconds since 1970."""
@@ -85,8 +89,13 @@ class Lease:
     attempts: int = 0
     """Claims that were not given back: how often somebody died over it."""
     walls: int = 0
-    """Model calls that met the end of an invocation."""
+    """How often the end of an invocation has cut its model call."""
     first_claimed_at: float | None = None
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether it may only be claimed by who runs nothing else: it may be poisonous, or long."""
+        return self.attempts > 0 or self.walls >= SHARED_WALLS
 
     def is_live(self, now: float) -> bool:
         """Whether its holder may still be writing."""
@@ -99,6 +108,6 @@ class Record:
 
     head: Head
     request: Request | None
-    """`None` if accepting it stopped half way; the sweeper ends such a response."""
+    """`None` if accepting it stopped half way; the sweeper removes what there is of it."""
     result: Mapping[str, Any] | None = None
     """`{"output": [...], "end": Ended as a compact fact}`."""

@@ -47,14 +47,15 @@ class Claim:
             "response claimed",
             extra={"response_id": response_id, "epoch": lease.epoch, "attempts": lease.attempts},
         )
-        return Claimed(self, response_id, lease)
+        return Claimed(self, response_id, lease, claimed_at=now)
 
 
 class Claimed:
     """One claim on one response. `renew` may be called from another thread than the rest."""
 
-    def __init__(self, claim: Claim, response_id: str, lease: Lease) -> None:
+    def __init__(self, claim: Claim, response_id: str, lease: Lease, *, claimed_at: float) -> None:
         self.response_id = response_id
+        self.claimed_at = claimed_at
         self.lease = lease
         self._stores = claim.stores
         self._ending = claim.ending
@@ -146,9 +147,9 @@ class Claimed:
 
     def _read(self) -> None:
         found = self._stores.responses.everything(self.response_id)
-        if found is None or found.record.head.is_gone(self._now()):
+        if found is None or found.head.is_gone(self._now()):
             raise Gone(self.response_id)
-        self.head, self.request = found.record.head, found.record.request
+        self.head, self.request = found.head, found.request
         self._tip = tip_of(found.batches)
         self.answer = fold(self.response_id, facts_of(found.batches), background=self.head.background)
         if self.head.has_ended and self.answer.end is None:

@@ -1,11 +1,13 @@
-"""Dead letters: what was delivered too often ends as `failed`, so that no reader waits for ever."""
+"""Dead letters: what was delivered too often is looked at once more, so that no reader waits for ever."""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from meanwhile.domain.errors import LogCorrupt, ServiceError
-from meanwhile.operations.ending import Ending, failed
+from meanwhile.domain.response import Lease
+from meanwhile.operations.ending import Ending
+from meanwhile.operations.overdue import Deadlines
 from meanwhile.storage.stores import Stores
 
 logger = logging.getLogger(__name__)
@@ -13,34 +15,39 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndDead:
-    """Ends a response whose message died, unless somebody is working on it."""
+    """Ends a response whose message died, if its time or its attempts are used up and nobody works on it.
+
+    A letter alone proves nothing about its response: an outage makes letters of what was never tried. Then
+    it is due at once, and the sweeper sends it again with its growing pauses.
+    """
 
     stores: Stores
     ending: Ending
     now: Callable[[], float]
+    deadlines: Deadlines
 
     def __call__(self, response_id: str) -> bool:
-        """End it as `failed`, or mend it if its log has ended; `False` if the message has to come again.
-
-        It comes again while a lease lives, and while something we depend on does not answer. A log that
-        cannot be read cannot be ended in the log: then the head alone says that the response failed.
-        """
+        """See to it; `False` if the letter has to come again: a lease lives, or something does not answer."""
         try:
-            return self._end(response_id)
+            return self._see_to(response_id)
         except ServiceError as error:
             logger.warning("not ended", extra={"response_id": response_id, "error": type(error).__name__})
             return False
 
-    def _end(self, response_id: str) -> bool:
-        record = self.stores.responses.record(response_id)
-        if record is None or record.head.deleted or record.head.has_ended:
+    def _see_to(self, response_id: str) -> bool:
+        head, now = self.stores.responses.head(response_id), self.now()
+        if head is None or head.deleted or head.has_ended:
             return True
-        lease = self.stores.leases.read(response_id)
-        if lease is not None and lease.is_live(self.now()):
+        lease = self.stores.leases.read(response_id) or Lease()
+        if lease.is_live(now):
             return False
+        overdue = self.deadlines.end_of(head, lease, now=now)
         try:
-            end = failed("undeliverable", "The response could not be worked on.", at=self.now())
-            self.ending.decide(record.head, end)
+            if overdue is not None:
+                self.ending.decide(head, overdue)
+            elif not self.ending.mend(head):
+                self.stores.responses.postpone(head, due_at=int(now), resends=head.resends)
         except LogCorrupt:
-            self.ending.end_unreadable(record.head)
+            if overdue is not None:
+                self.ending.end_unreadable(head)
         return True

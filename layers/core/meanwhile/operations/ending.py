@@ -53,6 +53,13 @@ class Ending:
             return answer
         raise Unavailable("the response was busy")
 
+    def mend(self, head: Head) -> bool:
+        """Let the head follow a log that has ended; `False` if it has not."""
+        answer = fold(head.id, facts_of(self.stores.log.read(head.id)), background=head.background)
+        if answer.end is not None:
+            self.finish(head, answer)
+        return answer.end is not None
+
     def finish(self, head: Head, answer: Answer) -> None:
         """Write result and head of an answer that has ended. Safe to repeat: the log says the same."""
         if answer.end is None:
@@ -67,9 +74,16 @@ class Ending:
         self.finish(head, fold(head.id, [end], background=head.background))
 
     def not_before(self, head: Head, delay: float) -> None:
-        """Keep the sweeper from an open response for `delay` seconds; no harm if it has just looked."""
+        """Keep the sweeper from an open response for `delay` seconds.
+
+        The sweeper may have looked since `head` was read; then its new head is read once, and tried again.
+        """
         due_at = int(self.now() + delay + _SWEEP_MARGIN)
-        self.stores.responses.postpone(head, due_at=due_at, resends=head.resends)
+        responses = self.stores.responses
+        if not responses.postpone(head, due_at=due_at, resends=head.resends):
+            newer = responses.head(head.id)
+            if newer is not None and not newer.has_ended and not newer.deleted:
+                responses.postpone(newer, due_at=due_at, resends=newer.resends)
 
     def ended(self, head: Head, end: Ended) -> Head:
         """Return the head as it stands after this end: what is not stored goes soon."""

@@ -1,11 +1,13 @@
-"""The heartbeat: one thread that keeps every lease and every message of an invocation alive.
+"""The heartbeat: keeps every lease and every message of an invocation alive.
 
-Whether a lease lives must not depend on what the work is doing: hence a thread of its own.
+Whether a lease lives must not depend on what the work is doing: hence a thread of its own, which has a few
+more for the length of a beat.
 """
 
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -15,6 +17,8 @@ from meanwhile.operations.claimed import Claimed
 from meanwhile.queue import WorkMessage, WorkQueue
 
 logger = logging.getLogger(__name__)
+
+_AT_ONCE = 8
 
 VISIBILITY_MARGIN = 1
 """Seconds that a message stays hidden beyond its lease, so that a redelivery finds the lease expired."""
@@ -62,8 +66,15 @@ class Heartbeat:
                 del self._held[claimed.response_id]
 
     def beat(self) -> None:
-        """Renew every lease, and hide the messages of those that were renewed."""
-        renewed = [held.message for held in self._snapshot() if self._renew(held)]
+        """Renew every lease, some at the same time, and hide the messages of those that were renewed.
+
+        One after the other, a few slow answers of AWS would cost every lease behind them.
+        """
+        held = self._snapshot()
+        with ThreadPoolExecutor(min(_AT_ONCE, len(held)) or 1) as pool:
+            renewed = [
+                each.message for each, kept in zip(held, pool.map(self._renew, held), strict=True) if kept
+            ]
         if renewed:
             try:
                 self._queue.hide(renewed, seconds=self._hidden_for)

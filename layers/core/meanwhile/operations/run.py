@@ -21,7 +21,7 @@ from meanwhile.domain.transcript import Transcript, given_up
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.commit import Commit
 from meanwhile.operations.ending import failed
-from meanwhile.operations.sweep import attempts_exhausted, deadline_exceeded
+from meanwhile.operations.overdue import attempts_exhausted, deadline_exceeded
 
 _CALLS = 3
 """Model calls of one claim whose streams may break after they have said something."""

@@ -4,24 +4,25 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Self
 
-from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, Unavailable
+from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, Unavailable, named
 from meanwhile.operations.claimed import Claim, Claimed
 from meanwhile.operations.ending import Ending, failed
 from meanwhile.operations.heartbeat import VISIBILITY_MARGIN, Heartbeat
-from meanwhile.operations.run import Ask, PutDown, Run
+from meanwhile.operations.run import PutDown, Run
 from meanwhile.queue import WorkMessage, WorkQueue
-from meanwhile.settings import Settings
-from meanwhile.storage.stores import Stores
 
 logger = logging.getLogger(__name__)
 
 _SPARE_THREADS = 8
 _AFTER_FAILED_RECEIVE = 1.0
 _BACK_AFTER_FAULT = 5.0
+_TAKEN_MARGIN = VISIBILITY_MARGIN + 3
+"""A message that we take ourselves is hidden some time before its response is claimed."""
+_WHOLE = 30.0
+"""Seconds into an invocation up to which a claim has had all of it."""
 
 
 class _Stop(Enum):
@@ -45,40 +46,6 @@ class Work:
     take_margin_seconds: float
     receive_wait_seconds: int
 
-    @classmethod
-    def from_settings(
-        cls,
-        settings: Settings,
-        *,
-        stores: Stores,
-        ending: Ending,
-        queue: WorkQueue,
-        ask: Ask,
-        now: Callable[[], float],
-    ) -> Self:
-        """Put the parts of the worker together."""
-        run = Run(
-            ask=ask,
-            now=now,
-            response_deadline_seconds=settings.response_deadline_seconds,
-            max_attempts=settings.max_attempts,
-            commit_watched_seconds=settings.commit_watched_seconds,
-            commit_unwatched_seconds=settings.commit_unwatched_seconds,
-        )
-        return cls(
-            claim=Claim(stores=stores, ending=ending, now=now, lease_seconds=settings.lease_seconds),
-            run=run,
-            ending=ending,
-            queue=queue,
-            now=now,
-            slots=settings.slots,
-            lease_seconds=settings.lease_seconds,
-            heartbeat_seconds=settings.heartbeat_seconds,
-            wall_margin_seconds=settings.wall_margin_seconds,
-            take_margin_seconds=settings.take_margin_seconds,
-            receive_wait_seconds=settings.receive_wait_seconds,
-        )
-
     def __call__(self, messages: Sequence[WorkMessage], *, until: float) -> list[WorkMessage]:
         """Run every response named, all at the same time, and what more can be taken.
 
@@ -94,6 +61,7 @@ class _Shift:
     def __init__(self, work: Work, until: float) -> None:
         self._work = work
         self._until = until
+        self._began = work.now()
         self._tasks: set[asyncio.Task[None]] = set()
         self._calls: dict[asyncio.Task[None], _Stop | None] = {}
         self._again: list[WorkMessage] = []
@@ -136,7 +104,7 @@ class _Shift:
             self._again.append(message)
             logger.error(
                 "a response could not be worked on",
-                extra={"response_id": message.response_id, "error": _where(error)},
+                extra={"response_id": message.response_id} | named(error),
             )
 
     async def _take_more(self) -> None:
@@ -152,7 +120,7 @@ class _Shift:
                 taken = await asyncio.to_thread(
                     work.queue.receive,
                     free,
-                    visibility=work.lease_seconds + VISIBILITY_MARGIN,
+                    visibility=work.lease_seconds + _TAKEN_MARGIN,
                     wait=work.receive_wait_seconds,
                 )
             except Unavailable:
@@ -227,26 +195,37 @@ class _Shift:
             call.cancel()
 
     async def _meet(self, claimed: Claimed, message: WorkMessage) -> None:
-        """Put down what is still running when the time ends; the second time, there is no third."""
-        if claimed.head is None or not claimed.is_fenced or claimed.lease.walls == 0:
-            await self._put_down(claimed, message, met_wall=claimed.is_fenced)
+        """Put down what is still running when the time ends; with a whole invocation, only the first time.
+
+        The first time it goes back to the work queue, where new invocations begin just now; if it meets a
+        wall again it is given an invocation to itself.
+        """
+        met = claimed.is_fenced
+        had_whole = claimed.claimed_at <= self._began + _WHOLE
+        if met and had_whole and claimed.head is not None and claimed.lease.walls > 0:
+            end = failed(
+                "model_call_too_long",
+                "The model took longer than a worker may run, twice.",
+                at=self._work.now(),
+            )
+            await asyncio.to_thread(self._work.ending.decide, claimed.head, end)
+            await self._forget(message)
             return
-        end = failed(
-            "model_call_too_long", "The model took longer than a worker may run, twice.", at=self._work.now()
-        )
-        await asyncio.to_thread(self._work.ending.decide, claimed.head, end)
-        await self._forget(message)
+        await self._put_down(claimed, message, met_wall=met)
 
     async def _put_down(
         self, claimed: Claimed, message: WorkMessage, *, met_wall: bool = False, delay: float = 0
     ) -> None:
-        """Give the lease back, then send the response again: after a wall, to have a worker to itself."""
+        """Give the lease back, then send the response again."""
         try:
             await asyncio.to_thread(claimed.give_back, met_wall=met_wall)
         except ClaimLost:
             await self._let_go(claimed, message)
             return
-        await self._send_on(message, alone=met_wall or message.alone, delay=delay)
+        given_back = replace(claimed.lease, attempts=claimed.lease.attempts - 1)
+        if met_wall:
+            given_back = replace(given_back, walls=given_back.walls + 1)
+        await self._send_on(message, alone=given_back.runs_alone, delay=delay)
         if delay and claimed.head is not None:
             # The sweeper must not be quicker than the delay that the provider asked for.
             await asyncio.to_thread(self._work.ending.not_before, claimed.head, delay)
@@ -284,12 +263,3 @@ class _Shift:
             await asyncio.to_thread(self._work.queue.hide, [message], seconds=seconds)
         except Unavailable:
             logger.info("not hidden; the next beat will", extra={"response_id": message.response_id})
-
-
-def _where(error: BaseException) -> str:
-    """Return an error's type and place; its message may quote what nobody should read here."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
-    return f"{type(error).__name__} at {place}"

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from meanwhile.domain.errors import InvalidRequest
 
 UNKNOWN_ENCODING: Literal["cl100k_base"] = "cl100k_base"
-"""What an unknown model's tokens are counted by: it loads faster than the newer one, and mostly finds more."""
+"""What an unknown model's tokens are counted by: it loads faster than the newer one and mostly finds more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

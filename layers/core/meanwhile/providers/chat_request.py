@@ -67,6 +67,8 @@ class _Conversation:
         """Add what was said; an assistant's words right after its calls join them."""
         if item.get("role") == "assistant":
             text = _text_of(_parts_of(item.get("content")))
+            if not text:
+                return  # a message that a crash has cleared; some servers refuse empty ones
             calling = self._calling()
             if calling is not None:
                 calling["content"] = (calling.get("content") or "") + text

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from meanwhile.domain.errors import Unavailable
+from meanwhile.domain.errors import LogCorrupt, Unavailable
 from meanwhile.domain.ids import new_nonce
 
 
@@ -25,7 +25,12 @@ class Blobs:
         return key
 
     def get(self, key: str) -> bytes:
-        """Return the bytes under a key."""
+        """Return the bytes under a key.
+
+        Raises:
+            LogCorrupt: There is no such object any more.
+            Unavailable: The bucket does not answer.
+        """
         with _errors_translated():
             body: bytes = self._client().get_object(Bucket=self._bucket, Key=key)["Body"].read()
         return body
@@ -35,10 +40,21 @@ class Blobs:
         with _errors_translated():
             self._client().delete_object(Bucket=self._bucket, Key=key)
 
+    def delete_all(self, response_id: str) -> None:
+        """Remove every object of a response, those too that no item names."""
+        with _errors_translated():
+            found = self._client().list_objects_v2(Bucket=self._bucket, Prefix=f"responses/{response_id}/")
+        for each in found.get("Contents", []):
+            self.delete(each["Key"])
+
 
 @contextmanager
 def _errors_translated() -> Iterator[None]:
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            raise LogCorrupt("a payload that is gone from the bucket") from error
+        raise Unavailable("the bucket refused") from error
+    except BotoCoreError as error:
         raise Unavailable("the bucket did not answer") from error

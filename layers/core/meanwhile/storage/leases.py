@@ -1,7 +1,7 @@
 """Leases: who may write to a response's log. One small item each, updated by compare-and-set."""
 
 from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone
-from meanwhile.domain.response import Lease
+from meanwhile.domain.response import SHARED_WALLS, Lease
 from meanwhile.storage.table import LEASE, Conflict, Item, errors_translated
 
 
@@ -23,13 +23,13 @@ class LeaseStore:
 
         Raises:
             LeaseHeld: Somebody's lease lives.
-            RunsAlone: It was tried before.
+            RunsAlone: It was tried before, or needs an invocation to itself.
             Gone: The item is not there, or only its tombstone.
         """
         items = self._items
         condition = items.response_id.exists() & items.deleted.does_not_exist() & (items.until <= _ms(now))
         if not alone:
-            condition &= items.attempts == 0
+            condition &= (items.attempts == 0) & (items.walls < SHARED_WALLS)
         item = items(response_id, LEASE)
         try:
             with errors_translated():
@@ -70,13 +70,19 @@ class LeaseStore:
             ClaimLost: The epoch is not ours any more.
         """
         items = self._items
-        self._update_held(
-            response_id,
-            lease.epoch,
-            items.until.set(0),
-            items.attempts.set(lease.attempts - 1),
-            items.walls.set(lease.walls + int(met_wall)),
-        )
+        try:
+            self._update_held(
+                response_id,
+                lease.epoch,
+                items.until.set(0),
+                items.attempts.set(lease.attempts - 1),
+                items.walls.set(lease.walls + int(met_wall)),
+            )
+        except ClaimLost:
+            there = self.read(response_id)
+            if there is None or there.epoch != lease.epoch:
+                raise
+            # Given back already: the answer to that was lost.
 
     def fence_off(self, response_id: str) -> None:
         """Raise the epoch, so that whoever holds the lease loses it with the next heartbeat."""

@@ -8,16 +8,13 @@ from meanwhile.domain.log import Batch
 from meanwhile.storage.payload import pack, unpack
 from meanwhile.storage.table import Conflict, Item, errors_translated
 
-_PREFIX = "log#"
-_LAST = f"{_PREFIX}999999"
-
-MAX_PAYLOAD = 300_000
-"""Bytes of one batch; an item holds 400 KB."""
+LOG = "log#"
+_LAST = f"{LOG}999999"
 
 
 def part_of(number: int) -> str:
     """Return the range key of a batch."""
-    return f"{_PREFIX}{number:06d}"
+    return f"{LOG}{number:06d}"
 
 
 class LogStore:
@@ -82,7 +79,7 @@ def to_batch(item: Item) -> Batch:
     if len(facts) != item.count:
         raise LogCorrupt(f"a batch of {len(facts)} facts that should hold {item.count}")
     return Batch(
-        number=int(item.part.removeprefix(_PREFIX)),
+        number=int(item.part.removeprefix(LOG)),
         epoch=int(item.epoch or 0),
         first_seq=int(item.first_seq or 0),
         facts=tuple(from_compact(fact) for fact in facts),

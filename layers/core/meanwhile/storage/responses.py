@@ -1,7 +1,7 @@
 """Heads, requests and results of responses, and the index of those that are open."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from meanwhile.domain.ids import shard_of
@@ -9,10 +9,11 @@ from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import SHARDS, Head, Lease, Record, Status
 from meanwhile.storage.blobs import Blobs
+from meanwhile.storage.heads import head_item, to_head
 from meanwhile.storage.leases import to_lease
-from meanwhile.storage.log import to_batch
+from meanwhile.storage.log import LOG, to_batch
 from meanwhile.storage.payload import pack, unpack
-from meanwhile.storage.table import HEAD, LEASE, OUTPUT, REQUEST, Conflict, Item, errors_translated
+from meanwhile.storage.table import HEAD, LEASE, OUTPUT, REQUEST, Conflict, Item, errors_translated, items_of
 
 TOMBSTONE_SECONDS = 30 * 86_400
 """How long a tombstone stays: longer than any queue keeps a message."""
@@ -22,7 +23,10 @@ TOMBSTONE_SECONDS = 30 * 86_400
 class Everything:
     """A response with all its parts, as one consistent read found them."""
 
-    record: Record
+    head: Head
+    is_whole: bool
+    """Whether all was written that accepting it writes; else it was told to nobody as accepted."""
+    request: Request | None
     lease: Lease
     batches: list[Batch]
 
@@ -37,33 +41,49 @@ class ResponseStore:
 
     def accept(self, head: Head, request: Request) -> None:
         """Write head, lease and request in one call. Stored means accepted."""
+        lease = self._items(head.id, LEASE, expires_at=head.expires_at, epoch=0, until=0, attempts=0, walls=0)
+        items = [head_item(self._items, head), lease, self._content(head, REQUEST, request.to_json())]
         with errors_translated(), self._items.batch_write() as batch:
-            batch.save(_head_item(self._items, head))
-            batch.save(self._content(head, REQUEST, request.to_json()))
-            batch.save(
-                self._items(head.id, LEASE, expires_at=head.expires_at, epoch=0, until=0, attempts=0, walls=0)
-            )
+            for item in items:
+                batch.save(item)
 
     def record(self, response_id: str) -> Record | None:
         """Return head, request and result in one call; `None` if there is no such response."""
-        keys = [(response_id, part) for part in (HEAD, REQUEST, OUTPUT)]
-        with errors_translated():
-            parts = {item.part: item for item in self._items.batch_get(keys, consistent_read=True)}
-        return self._record(parts)
+        parts = {item.part: item for item in items_of(self._items, response_id, (HEAD, REQUEST, OUTPUT))}
+        head = parts.get(HEAD)
+        if head is None:
+            return None
+        return Record(
+            head=to_head(head),
+            request=self._request(parts.get(REQUEST)),
+            result=self._load(parts.get(OUTPUT)),
+        )
 
-    def everything(self, response_id: str) -> Everything | None:
-        """Return all parts in one query: what a worker reads before it goes on."""
+    def head(self, response_id: str) -> Head | None:
+        """Return the head alone."""
+        with errors_translated():
+            try:
+                return to_head(self._items.get(response_id, HEAD, consistent_read=True))
+            except self._items.DoesNotExist:
+                return None
+
+    def everything(self, response_id: str, *, request: bool = True) -> Everything | None:
+        """Return all parts but the result in one query: what a worker reads before it goes on.
+
+        Without `request` that stays where it is, too: it may be large, and lie in the bucket.
+        """
         with errors_translated():
             found = list(self._items.query(response_id, consistent_read=True))
-        parts = {item.part: item for item in found}
-        record = self._record(parts)
-        if record is None:
+        parts = {item.part: item for item in found if not item.deleted or item.part == HEAD}
+        head, lease = parts.get(HEAD), parts.get(LEASE)
+        if head is None:
             return None
-        lease = parts.get(LEASE)
         return Everything(
-            record=record,
-            lease=to_lease(lease) if lease and not lease.deleted else Lease(),
-            batches=[to_batch(item) for item in found if item.part.startswith("log#") and not item.deleted],
+            head=to_head(head),
+            is_whole=lease is not None and REQUEST in parts,
+            request=self._request(parts.get(REQUEST)) if request else None,
+            lease=to_lease(lease) if lease else Lease(),
+            batches=[to_batch(item) for item in parts.values() if item.part.startswith(LOG)],
         )
 
     def end(self, head: Head, result: Mapping[str, Any]) -> None:
@@ -117,31 +137,16 @@ class ResponseStore:
         self._write_once(items(head.id, OUTPUT, deleted=True, expires_at=until))
         with errors_translated():
             parts = list(
-                items.query(head.id, consistent_read=True, attributes_to_get=["response_id", "part", "blob"])
+                items.query(head.id, consistent_read=True, attributes_to_get=["response_id", "part"])
             )
-        # Objects first: a tombstone forgets the key, and a burial that stopped here could not find them.
-        for item in parts:
-            if item.blob:
-                self._blobs.delete(item.blob)
+        # By prefix, and so with those that a crash has left without an item.
+        self._blobs.delete_all(head.id)
         with errors_translated():
             with items.batch_write() as batch:
                 for item in parts:
                     if item.part != HEAD:
                         batch.save(items(head.id, item.part, deleted=True, expires_at=until))
             items(head.id, HEAD, deleted=True, expires_at=until).save()
-
-    def _record(self, parts: Mapping[str, Item]) -> Record | None:
-        head = parts.get(HEAD)
-        if head is None:
-            return None
-        if head.deleted:
-            return Record(head=_buried(head), request=None)
-        request, result = parts.get(REQUEST), parts.get(OUTPUT)
-        return Record(
-            head=_to_head(head),
-            request=Request.from_json(self._load(request)) if request and not request.deleted else None,
-            result=self._load(result) if result and not result.deleted else None,
-        )
 
     def _content(self, head: Head, part: str, content: Any) -> Item:
         item = self._items(head.id, part, expires_at=head.expires_at)
@@ -168,7 +173,13 @@ class ResponseStore:
         if there.blob != item.blob:
             self._blobs.delete(item.blob or "")
 
-    def _load(self, item: Item) -> Any:
+    def _request(self, item: Item | None) -> Request | None:
+        stored = self._load(item)
+        return None if stored is None else Request.from_json(stored)
+
+    def _load(self, item: Item | None) -> Any:
+        if item is None or item.deleted:
+            return None
         return unpack(self._blobs.get(item.blob) if item.blob else item.payload or b"")
 
     def _update_head(self, response_id: str, actions: list[Any], condition: Any) -> bool:
@@ -178,41 +189,3 @@ class ResponseStore:
         except Conflict:
             return False
         return True
-
-
-def _head_item(items: type[Item], head: Head) -> Item:
-    return items(
-        head.id,
-        HEAD,
-        expires_at=head.expires_at,
-        owner=head.owner,
-        created_at=head.created_at,
-        background=head.background,
-        store=head.store,
-        status=head.status.value,
-        resends=head.resends,
-        due_at=head.due_at,
-        open_shard=shard_of(head.id, SHARDS),
-    )
-
-
-def _to_head(item: Item) -> Head:
-    return Head(
-        id=item.response_id,
-        owner=item.owner or "",
-        created_at=int(item.created_at or 0),
-        background=bool(item.background),
-        store=bool(item.store),
-        expires_at=int(item.expires_at),
-        status=Status(item.status),
-        due_at=None if item.due_at is None else int(item.due_at),
-        resends=int(item.resends or 0),
-    )
-
-
-def _buried(item: Item) -> Head:
-    """Return a tombstone as a head that nobody owns."""
-    bare = Head(
-        id=item.response_id, owner="", created_at=0, background=False, store=False, expires_at=0, deleted=True
-    )
-    return replace(bare, due_at=None if item.due_at is None else int(item.due_at))

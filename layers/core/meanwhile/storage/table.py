@@ -12,10 +12,11 @@ Content sits in `payload`, or in the bucket under the key in `blob`. A deleted p
 its keys, `deleted` and `expires_at`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -23,6 +24,8 @@ from pynamodb.models import Model
 from meanwhile.domain.errors import Unavailable
 
 HEAD, LEASE, OUTPUT, REQUEST = "head", "lease", "output", "request"
+
+_BATCH_TRIES = 3
 
 
 class OpenIndex(GlobalSecondaryIndex["Item"]):  # type: ignore[no-untyped-call]  # the library's own hook
@@ -82,6 +85,11 @@ class Item(Model):
     count = NumberAttribute(null=True)  # type: ignore[assignment]  # hides Model.count, a scan nobody wants
     nonce = UnicodeAttribute(null=True)
 
+    @classmethod
+    def connection(cls) -> TableConnection:
+        """Return what the library sends this table's calls through."""
+        return cls._get_connection()
+
 
 def bound_to(table_name: str) -> type[Item]:
     """Return the item class of the table with this name."""
@@ -107,3 +115,24 @@ def errors_translated() -> Iterator[None]:
         if error.cause_response_code == "ConditionalCheckFailedException":
             raise Conflict from error
         raise Unavailable(f"the table did not answer: {error.cause_response_code or 'no answer'}") from error
+
+
+def items_of(items: type[Item], response_id: str, parts: Sequence[str]) -> list[Item]:
+    """Return some parts of a response in one strongly consistent call, as far as they are there.
+
+    The library's own batch read asks again for as long as DynamoDB is throttled.
+
+    Raises:
+        Unavailable: DynamoDB did not return all of them, twice over.
+    """
+    found: list[Item] = []
+    wanted = [{"response_id": response_id, "part": part} for part in parts]
+    for _ in range(_BATCH_TRIES):
+        with errors_translated():
+            answer = items.connection().batch_get_item(wanted, consistent_read=True)  # type: ignore[arg-type]  # keys are mappings
+        found += [items.from_raw_data(raw) for raw in answer["Responses"].get(items.Meta.table_name, [])]
+        left = answer.get("UnprocessedKeys", {}).get(items.Meta.table_name, {}).get("Keys", [])
+        if not left:
+            return found
+        wanted = [{name: value["S"] for name, value in key.items()} for key in left]
+    raise Unavailable("the table is throttled")

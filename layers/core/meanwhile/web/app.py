@@ -5,7 +5,7 @@ from starlette.middleware import Middleware
 
 from meanwhile.web.envelope import Envelope
 from meanwhile.web.errors import HANDLERS
-from meanwhile.web.routes import about, models, responses
+from meanwhile.web.routes import about, input_tokens, models, responses
 
 
 def create_app() -> FastAPI:
@@ -20,7 +20,7 @@ def create_app() -> FastAPI:
         middleware=[Middleware(Envelope)],
         exception_handlers=HANDLERS,
     )
-    for routes in (responses, models, about):
+    for routes in (responses, input_tokens, models, about):
         made.include_router(routes.router)
     return made
 

@@ -1,4 +1,7 @@
-"""From the body of a create call to the request that is stored: checked, and in its normal form."""
+"""From the body of a create call to the request that is stored: checked, and in its normal form.
+
+The body of a count is a part of it, and takes the same way.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +11,10 @@ from pydantic import BaseModel
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Json, Request
-from meanwhile.providers.catalogue import Catalogue
+from meanwhile.providers.catalogue import UNKNOWN_ENCODING, Catalogue, ModelEntry
 from meanwhile.web.body import parse_object
 from meanwhile.web.capabilities import check_model
-from meanwhile.web.schemas.create import CreateResponse
+from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
 from meanwhile.web.schemas.options import (
     AllowedTools,
     FunctionChoice,
@@ -54,10 +57,26 @@ def to_request(raw: bytes, catalogue: Catalogue) -> Request:
     Raises:
         InvalidRequest: Something is wrong with it; `param` names what.
     """
-    body = checked(CreateResponse, parse_object(raw))
+    request, _ = _read(checked(CreateResponse, parse_object(raw)), catalogue)
+    return request
+
+
+def to_counted(raw: bytes, catalogue: Catalogue) -> tuple[Request, str]:
+    """Return what a body asks to count, and the vocabulary of its model.
+
+    Raises:
+        InvalidRequest: Something is wrong with it, for the same reasons as with the body of a create call.
+    """
+    request, entry = _read(checked(CountInputTokens, parse_object(raw)), catalogue)
+    return request, entry.encoding if entry else UNKNOWN_ENCODING
+
+
+def _read(body: CountInputTokens, catalogue: Catalogue) -> tuple[Request, ModelEntry | None]:
+    """Return the request and what is known about its model; the body of a count need not name one."""
     tools = [_tool(tool) for tool in body.tools or []]
     _check_tools(body, [tool["name"] for tool in tools])
-    said: dict[str, Any] = {name: getattr(body, name) for name in _SAME if getattr(body, name) is not None}
+    given = {name: getattr(body, name, None) for name in _SAME}
+    said: dict[str, Any] = {"model": ""} | {name: each for name, each in given.items() if each is not None}
     request = Request(
         input=_items(body),
         tools=tools,
@@ -67,15 +86,17 @@ def to_request(raw: bytes, catalogue: Catalogue) -> Request:
         sampling=[name for name in _SAMPLING if name in said],
         **said,
     )
-    check_model(request, catalogue.find(request.model))
-    return request
+    entry = None if body.model is None else catalogue.find(body.model)
+    if entry:
+        check_model(request, entry)
+    return request, entry
 
 
-def _items(body: CreateResponse) -> list[Json]:
+def _items(body: CountInputTokens) -> list[Json]:
     """Return the input as `input_items` lists it: every item with an id, content always as parts."""
     if isinstance(body.input, str):
         return [_item({"type": "message", "role": "user", "content": body.input, "status": "completed"})]
-    items = [_item(item.model_dump(exclude_none=True)) for item in body.input]
+    items = [_item(item.model_dump(exclude_none=True)) for item in body.input or ()]
     _check_ids(items)
     _check_calls(items)
     return items
@@ -129,7 +150,7 @@ def _check_calls(items: Sequence[Json]) -> None:
         )
 
 
-def _check_tools(body: CreateResponse, names: Sequence[str]) -> None:
+def _check_tools(body: CountInputTokens, names: Sequence[str]) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
             param = f"tools[{index}].name"
@@ -157,7 +178,7 @@ def _plain(choice: str | BaseModel) -> str | Json:
     return choice if isinstance(choice, str) else choice.model_dump()
 
 
-def _text(body: CreateResponse) -> Json:
+def _text(body: CountInputTokens) -> Json:
     """Return the format with all its keys, as it is echoed; the verbosity only if one was given."""
     wanted = body.text.format if body.text else None
     if isinstance(wanted, JsonSchema):

@@ -7,15 +7,16 @@ from pydantic.json_schema import models_json_schema
 from meanwhile.domain.request import Json
 from meanwhile.web.schemas.answers import (
     Failure,
+    InputTokens,
     ItemList,
     Model,
     ModelList,
     Response,
     ResponseDeleted,
 )
-from meanwhile.web.schemas.create import CreateResponse
+from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
 
-_ANSWERS = (Failure, ItemList, Model, ModelList, Response, ResponseDeleted)
+_ANSWERS = (Failure, InputTokens, ItemList, Model, ModelList, Response, ResponseDeleted)
 
 DESCRIPTION = """Background responses for language models, for the SDKs of the Responses API.
 
@@ -27,7 +28,7 @@ def document(app: FastAPI) -> Json:
     """Return the document of an app."""
     found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     _, schemas = models_json_schema(
-        [(CreateResponse, "validation"), *((model, "validation") for model in _ANSWERS)],
+        [(model, "validation") for model in (CountInputTokens, CreateResponse, *_ANSWERS)],
         ref_template="#/components/schemas/{model}",
     )
     components = found["components"]

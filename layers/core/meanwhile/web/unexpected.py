@@ -4,8 +4,7 @@ import logging
 from types import TracebackType
 from typing import Self
 
-from meanwhile.domain.errors import ServiceError
-from meanwhile.observability import place_of
+from meanwhile.domain.errors import ServiceError, place_of
 from meanwhile.settings import SettingsError
 
 logger = logging.getLogger(__name__)

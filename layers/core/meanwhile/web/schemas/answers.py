@@ -235,6 +235,13 @@ class ItemList(Shown):
     has_more: bool
 
 
+class InputTokens(Shown):
+    """How many tokens a model would read."""
+
+    object: Literal["response.input_tokens"]
+    input_tokens: Annotated[int, Field(ge=0)]
+
+
 class Model(Shown):
     """A model."""
 

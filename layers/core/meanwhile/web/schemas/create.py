@@ -1,4 +1,4 @@
-"""The body of `POST /responses`."""
+"""The bodies of `POST /responses` and of `POST /responses/input_tokens`, which is a part of the other."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,29 +15,42 @@ MetadataKey = Annotated[str, Field(max_length=64)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
-class CreateResponse(Setting):
+ModelId = Annotated[str, Field(min_length=1, max_length=256)]
+Input = Annotated[
+    Annotated[Content, Tag("<string>")] | Annotated[list[InputItem], Field(min_length=1), Tag("<array>")],
+    Discriminator(text_or_list),
+]
+
+
+class CountInputTokens(Setting):
+    """What a model would read, and which model: all that counts as input. Null means the default."""
+
+    model: ModelId | None = None
+    input: Input | None = None
+    instructions: Content | None = None
+    tools: list[FunctionTool] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    text: Text | None = None
+    reasoning: ReasoningOptions | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+
+    conversation: NotYet = None
+    previous_response_id: NotYet = None
+
+
+class CreateResponse(CountInputTokens):
     """What to answer, by which model, and how. Null means the default."""
 
-    model: Annotated[str, Field(min_length=1, max_length=256)]
-    input: Annotated[
-        Annotated[Content, Tag("<string>")] | Annotated[list[InputItem], Field(min_length=1), Tag("<array>")],
-        Discriminator(text_or_list),
-    ]
-    instructions: Content | None = None
+    model: ModelId
+    input: Input
     background: bool | None = None
     stream: Literal[False] | None = None
     store: bool | None = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)] | None = None
 
-    tools: list[FunctionTool] | None = None
-    tool_choice: ToolChoice | None = None
-    parallel_tool_calls: bool | None = None
     max_tool_calls: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] | None = None
-
-    text: Text | None = None
-    reasoning: ReasoningOptions | None = None
     max_output_tokens: Annotated[int, Field(ge=16, le=_MOST_TOKENS)] | None = None
-    truncation: Literal["auto", "disabled"] | None = None
     include: list[Includable] | None = None
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
@@ -57,9 +70,7 @@ class CreateResponse(Setting):
 
     access_programs: NotYet = None
     context_management: NotYet = None
-    conversation: NotYet = None
     image: NotYet = None
     moderation: NotYet = None
-    previous_response_id: NotYet = None
     prompt: NotYet = None
     stream_options: NotYet = None

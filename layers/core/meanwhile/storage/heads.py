@@ -1,0 +1,38 @@
+"""The head of a response as an item, and back."""
+
+from meanwhile.domain.ids import shard_of
+from meanwhile.domain.response import SHARDS, Head, Status
+from meanwhile.storage.table import HEAD, Item
+
+
+def head_item(items: type[Item], head: Head) -> Item:
+    """Return the item of an open response, which is in the index."""
+    return items(
+        head.id,
+        HEAD,
+        expires_at=head.expires_at,
+        owner=head.owner,
+        created_at=head.created_at,
+        background=head.background,
+        store=head.store,
+        status=head.status.value,
+        resends=head.resends,
+        due_at=head.due_at,
+        open_shard=shard_of(head.id, SHARDS),
+    )
+
+
+def to_head(item: Item) -> Head:
+    """Return the head an item holds; of a tombstone, one that nobody owns."""
+    return Head(
+        id=item.response_id,
+        owner=item.owner or "",
+        created_at=int(item.created_at or 0),
+        background=bool(item.background),
+        store=bool(item.store),
+        expires_at=int(item.expires_at),
+        status=Status(item.status) if item.status else Status.QUEUED,
+        due_at=None if item.due_at is None else int(item.due_at),
+        resends=int(item.resends or 0),
+        deleted=bool(item.deleted),
+    )

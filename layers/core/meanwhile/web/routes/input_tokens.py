@@ -1,0 +1,28 @@
+"""What a request would cost to read, counted before it is sent."""
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from meanwhile import wiring
+from meanwhile.web.auth import Owner
+from meanwhile.web.body import read_body
+from meanwhile.web.create import to_counted
+from meanwhile.web.documents import FAILURES, returns, takes
+
+router = APIRouter(tags=["Responses"])
+
+
+@router.post("/responses/input_tokens", operation_id="countInputTokens",
+             openapi_extra=takes("CountInputTokens"),
+             responses=FAILURES | returns("InputTokens"))  # fmt: skip
+async def count(request: Request, owner: Owner) -> JSONResponse:  # noqa: ARG001  # only callers we know
+    """Count the tokens that a model would read: an estimate, for the exact number is the provider's."""
+    counted = await run_in_threadpool(_counted, await read_body(request))
+    return JSONResponse({"object": "response.input_tokens", "input_tokens": counted})
+
+
+def _counted(raw: bytes) -> int:
+    asked, encoding = to_counted(raw, wiring.catalogue())
+    return wiring.tokens(encoding).of_request(asked)
