@@ -111,7 +111,7 @@ class _Shift:
         """Receive further messages while anything runs: an execution that waits anyway can wait for many."""
         work = self._work
         last_chance = self._until - work.take_margin_seconds
-        while self._tasks and not self._alone and work.now() < last_chance:
+        while self._tasks and not (self._alone or self._walled) and work.now() < last_chance:
             free = work.slots - len(self._tasks)
             if free <= 0:
                 await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
