@@ -102,7 +102,9 @@ def _run(function: _Start, program: str, *arguments: str) -> str:
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_SECRET_ACCESS_KEY": "bench",
         "RESPONSES_TABLE": "bench",
+        "OWNER_KEYS_TABLE": "bench",
         "BUCKET": "bench",
+        "MASTER_KEY": "bench",
         "WORK_QUEUE_URL": "https://localhost/bench",
         "SOLO_QUEUE_URL": "https://localhost/bench-solo",
     }

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.local.client import LocalStack
 from infra.local.units import item_size, write_units
-from meanwhile.domain.facts import Delta, from_compact
-from meanwhile.storage.payload import unpack
+from meanwhile.domain.facts import Delta
+from meanwhile.domain.log import Batch
+from tests.support.opened import history_of
 
 _LEVEL = 6
 """As hard as `storage/payload.py` compresses."""
@@ -37,17 +39,23 @@ class Stored:
     """The items of one response, as they lie in the table."""
 
     items: Sequence[dict[str, Any]]
+    batches: Sequence[Batch]
 
     @classmethod
-    def read(cls, dynamodb: Any, table: str, response_id: str) -> "Stored":
+    def read(cls, stack: LocalStack, response_id: str) -> "Stored":
         """Read every part of a response."""
-        pages = dynamodb.get_paginator("query").paginate(
-            TableName=table,
-            KeyConditionExpression="response_id = :id",
-            ExpressionAttributeValues={":id": {"S": response_id}},
-            ConsistentRead=True,
+        pages = (
+            stack.boto("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=stack.physical_id("ResponsesTable"),
+                KeyConditionExpression="response_id = :id",
+                ExpressionAttributeValues={":id": {"S": response_id}},
+                ConsistentRead=True,
+            )
         )
-        return cls([item for page in pages for item in page["Items"]])
+        items = [item for page in pages for item in page["Items"]]
+        return cls(items, history_of(stack, response_id))
 
     def part(self, prefix: str) -> list[dict[str, Any]]:
         """Return the items whose part begins like this, in order."""
@@ -67,9 +75,8 @@ class Stored:
     def _texts(self) -> Iterator[bytes]:
         """Yield the text as it stood after each batch."""
         text = ""
-        for item in self.part("log#"):
-            facts = map(from_compact, unpack(item["payload"]["B"]) if "payload" in item else [])
-            text += "".join(fact.text for fact in facts if isinstance(fact, Delta))
+        for batch in self.batches:
+            text += "".join(fact.text for fact in batch.facts if isinstance(fact, Delta))
             yield text.encode()
 
     def _attributes(self, *names: str) -> dict[str, Any]:

@@ -111,8 +111,7 @@ def _answer(service: Service, tokens: int, pause: float) -> _Answer:
     found = service.get(response_id)
     if found["status"] != "completed" or found["usage"]["output_tokens"] != tokens:
         raise NotInTime(f"{tokens} tokens were asked for; the response is {found['status']}")
-    table = service.stack.physical_id("ResponsesTable")
-    return _Answer(tokens, pause, spent, Stored.read(service.stack.boto("dynamodb"), table, response_id))
+    return _Answer(tokens, pause, spent, Stored.read(service.stack, response_id))
 
 
 def _operations(answer: _Answer) -> Table:

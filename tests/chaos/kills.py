@@ -16,7 +16,8 @@ from openai import OpenAI
 from infra.local.client import LocalStack
 from meanwhile.domain.request import Request
 from meanwhile.providers.simulator import text_of
-from tests.support.histories import answer_of, broken_rules, given_up_in, history_of, tries_of
+from tests.support.histories import answer_of, broken_rules, given_up_in, tries_of
+from tests.support.opened import history_of
 
 _ENDED = {"completed", "failed", "cancelled", "incomplete"}
 _PROMPTS = ("Write {words} words about a lighthouse.", "In {words} words, describe a market.")
@@ -128,9 +129,8 @@ def _wait(stack: LocalStack, asked: Iterable[str], deadline: float) -> None:
 def _judge(stack: LocalStack, asked: dict[str, str], outcome: Outcome) -> None:
     """Hold what clients see, and what the log says, to the promises."""
     client = OpenAI(base_url=stack.url, api_key="sk-local")
-    dynamodb, table = stack.boto("dynamodb"), stack.physical_id("ResponsesTable")
     for response_id, expected in asked.items():
-        history = history_of(dynamodb, table, response_id)
+        history = history_of(stack, response_id)
         problems = broken_rules(history)
         seen = client.responses.retrieve(response_id)
         if seen.status != "completed":

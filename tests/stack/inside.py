@@ -4,8 +4,7 @@ from typing import Any
 
 from infra.local.client import LocalStack
 from meanwhile.domain.log import Batch
-from meanwhile.storage.log import to_batch
-from meanwhile.storage.table import Item
+from tests.support.opened import history_of
 from tests.support.waiting import eventually
 
 Raw = dict[str, Any]
@@ -36,8 +35,7 @@ def ids_of(stack: LocalStack, owner: str) -> list[str]:
 
 def log_of(stack: LocalStack, response_id: str) -> list[Batch]:
     """Return the log of a response."""
-    parts = sorted(parts_of(stack, response_id).items())
-    return [to_batch(Item.from_raw_data(item)) for part, item in parts if part.startswith("log#")]
+    return history_of(stack, response_id)
 
 
 def objects_of(stack: LocalStack, response_id: str) -> list[str]:

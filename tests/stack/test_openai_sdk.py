@@ -65,7 +65,7 @@ def test_cancelling_is_final_and_may_be_repeated(sdk: OpenAI) -> None:
 
 def test_a_response_cancelled_before_any_worker_took_it_stays_cancelled(sdk: OpenAI) -> None:
     """The message is still in the queue then; whoever receives it must leave the response alone."""
-    response = ask(sdk, RIVERS)
+    response = sdk.responses.create(model="simulator-slow", input=RIVERS, background=True)
 
     cancelled = sdk.responses.cancel(response.id)
 

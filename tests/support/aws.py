@@ -1,7 +1,7 @@
 """Tables and queues on moto, inside the test's own process."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from meanwhile.queue import WorkQueue
 from meanwhile.storage.blobs import Blobs
+from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.responses import ResponseStore
@@ -72,11 +73,45 @@ def new_bucket() -> str:
     return BUCKET
 
 
-def stores_on(table: str, *, inline_bytes: int = 200_000) -> Stores:
+def new_keys() -> dict[str, str]:
+    """Create a table for owners' keys, and a master key; return the settings that name them."""
+    name = f"owner-keys-{uuid.uuid4().hex[:8]}"
+    boto3.client("dynamodb", region_name=REGION).create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "owner", "AttributeType": "S"},
+            {"AttributeName": "version", "AttributeType": "N"},
+        ],
+        KeySchema=[
+            {"AttributeName": "owner", "KeyType": "HASH"},
+            {"AttributeName": "version", "KeyType": "RANGE"},
+        ],
+    )
+    master_key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
+    return {"owner_keys_table": name, "master_key": master_key}
+
+
+def new_keyring(*, now: Callable[[], float] = lambda: 0.0, cache_seconds: float = 300) -> Keyring:
+    """Return a keyring over a table and a master key of its own."""
+    keys, kms = new_keys(), boto3.client("kms", region_name=REGION)
+    return Keyring(
+        wrapped_keys_in(keys["owner_keys_table"]),
+        lambda: kms,
+        master_key=keys["master_key"],
+        now=now,
+        cache_seconds=cache_seconds,
+    )
+
+
+def stores_on(table: str, *, inline_bytes: int = 200_000, keyring: Keyring | None = None) -> Stores:
     """Return the real stores over a table."""
     items = bound_to(table)
+    keys = keyring or new_keyring()
     blobs = Blobs(BUCKET, lambda: boto3.client("s3", region_name=REGION))
-    return Stores(ResponseStore(items, blobs, inline_bytes=inline_bytes), LeaseStore(items), LogStore(items))
+    return Stores(
+        ResponseStore(items, keys, blobs, inline_bytes=inline_bytes), LeaseStore(items), LogStore(items, keys)
+    )
 
 
 def new_queues() -> tuple[WorkQueue, Any]:

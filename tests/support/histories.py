@@ -1,34 +1,9 @@
 """Histories as the table holds them, and the rules that every one of them must keep."""
 
-from typing import Any
-
 from meanwhile.domain.answer import Answer, fold
-from meanwhile.domain.facts import FIRST_FACT_SEQ, GivenUp, from_compact
+from meanwhile.domain.facts import FIRST_FACT_SEQ, GivenUp
 from meanwhile.domain.log import NOBODY, Batch, facts_of
 from meanwhile.domain.response import Ended
-from meanwhile.storage.payload import unpack
-
-
-def history_of(dynamodb: Any, table: str, response_id: str) -> list[Batch]:
-    """Return a response's batches in order, read with a plain client."""
-    pages = dynamodb.get_paginator("query").paginate(
-        TableName=table,
-        ConsistentRead=True,
-        KeyConditionExpression="response_id = :id AND begins_with(part, :log)",
-        ExpressionAttributeValues={":id": {"S": response_id}, ":log": {"S": "log#"}},
-    )
-    return [_batch(item) for page in pages for item in page["Items"]]
-
-
-def _batch(item: dict[str, Any]) -> Batch:
-    stored = unpack(item["payload"]["B"]) if "payload" in item else []
-    return Batch(
-        number=int(item["part"]["S"].removeprefix("log#")),
-        epoch=int(item["epoch"]["N"]),
-        first_seq=int(item["first_seq"]["N"]),
-        facts=tuple(from_compact(fact) for fact in stored),
-        nonce=item["nonce"]["S"],
-    )
 
 
 def broken_rules(history: list[Batch]) -> list[str]:

@@ -291,7 +291,7 @@ class LogMachine(RuleBasedStateMachine):
         return self.calm >= 0
 
     def _log(self) -> list[Batch]:
-        return self.raw.log.read(self.head.id)
+        return self.raw.log.read(self.head)
 
     def _is_gone(self) -> bool:
         record = self.raw.responses.record(self.head.id)

@@ -154,15 +154,14 @@ class TwinLog:
     def __init__(self, rows: dict[str, Rows]) -> None:
         self._rows = rows
 
-    def append(self, response_id: str, batch: Batch, *, expires_at: int) -> None:
-        del expires_at
-        log = self._rows[response_id].log
+    def append(self, head: Head, batch: Batch) -> None:
+        log = self._rows[head.id].log
         there = log.setdefault(batch.number, batch)
         if there is None or there.nonce != batch.nonce:
             raise SlotTaken(f"batch {batch.number}")
 
-    def read(self, response_id: str, *, after: int = -1) -> list[Batch]:
-        rows = self._rows.get(response_id)
+    def read(self, head: Head, *, after: int = -1) -> list[Batch]:
+        rows = self._rows.get(head.id)
         found = sorted(rows.log.items()) if rows else []
         return [batch for number, batch in found if number > after and batch]
 

@@ -29,7 +29,7 @@ ROOMS = {
 
 GUESTS = {
     "domain": set[str](),
-    "storage": {"boto3", "botocore", "pynamodb"},
+    "storage": {"boto3", "botocore", "cryptography", "pynamodb"},
     "providers": {"httpx", "httpx_sse"},
     "operations": set[str](),
     "web": {"fastapi", "mangum", "pydantic", "starlette", "uvicorn"},
@@ -270,7 +270,9 @@ def loaded_by(function: str) -> set[str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "RESPONSES_TABLE": "responses",
+        "OWNER_KEYS_TABLE": "owner-keys",
         "BUCKET": "payloads",
+        "MASTER_KEY": "alias/meanwhile",
         "WORK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/work",
         "SOLO_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/solo",
         "POWERTOOLS_SERVICE_NAME": function,

@@ -12,7 +12,7 @@ from meanwhile.domain.errors import ClaimLost, LogCorrupt, SlotTaken
 from meanwhile.domain.facts import Fact
 from meanwhile.domain.ids import new_nonce
 from meanwhile.domain.log import Tip, tip_of
-from meanwhile.domain.response import Lease
+from meanwhile.domain.response import Head, Lease
 from meanwhile.operations import read as read_module
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.ending import Ending
@@ -40,9 +40,8 @@ class Sabotaged(LogMachine):
 def append_overwrites(patch: pytest.MonkeyPatch) -> None:
     """Without compare-and-set."""
 
-    def append(self: TwinLog, response_id: str, batch: Any, *, expires_at: int) -> None:
-        del expires_at
-        self._rows[response_id].log[batch.number] = batch
+    def append(self: TwinLog, head: Head, batch: Any) -> None:
+        self._rows[head.id].log[batch.number] = batch
 
     patch.setattr(TwinLog, "append", append)
 
@@ -50,11 +49,10 @@ def append_overwrites(patch: pytest.MonkeyPatch) -> None:
 def nonces_ignored(patch: pytest.MonkeyPatch) -> None:
     """A write whose answer was lost is taken for somebody else's."""
 
-    def append(self: TwinLog, response_id: str, batch: Any, *, expires_at: int) -> None:
-        del expires_at
-        if batch.number in self._rows[response_id].log:
+    def append(self: TwinLog, head: Head, batch: Any) -> None:
+        if batch.number in self._rows[head.id].log:
             raise SlotTaken
-        self._rows[response_id].log[batch.number] = batch
+        self._rows[head.id].log[batch.number] = batch
 
     patch.setattr(TwinLog, "append", append)
 
@@ -90,7 +88,7 @@ def foreign_batches_read_over(patch: pytest.MonkeyPatch) -> None:
             try:
                 self._append(facts, new_nonce())
             except SlotTaken:
-                found = tip_of(self._stores.log.read(self.response_id))
+                found = tip_of(self._stores.log.read(self._opened()))
                 if found.end:
                     raise ClaimLost from None
                 self._tip = Tip(number=found.number, seq=found.seq)
@@ -105,10 +103,10 @@ def ends_are_not_looked_for(patch: pytest.MonkeyPatch) -> None:
     original = Ending.decide
 
     def decide(self: Ending, head: Any, end: Any) -> Any:
-        batches = self.stores.log.read(head.id)
+        batches = self.stores.log.read(head)
         tip = replace(tip_of(batches), end=None)
         if tip.number and batches[-1].end:
-            self.stores.log.append(head.id, tip.next(end, epoch=0, nonce=new_nonce()), expires_at=0)
+            self.stores.log.append(head, tip.next(end, epoch=0, nonce=new_nonce()))
         return original(self, head, end)
 
     patch.setattr(Ending, "decide", decide)

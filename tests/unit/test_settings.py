@@ -8,14 +8,16 @@ from meanwhile.settings import Settings, SettingsError
 
 WHERE = {
     "RESPONSES_TABLE": "responses",
+    "OWNER_KEYS_TABLE": "owner-keys",
     "BUCKET": "payloads",
+    "MASTER_KEY": "alias/meanwhile",
     "WORK_QUEUE_URL": "https://sqs/work",
     "SOLO_QUEUE_URL": "https://sqs/solo",
 }
 
 
 def test_only_where_things_are_must_be_said() -> None:
-    """A function that starts with its template's four addresses is complete; the rest has defaults."""
+    """A function that starts with its template's six addresses is complete; the rest has defaults."""
     settings = Settings.from_env(WHERE)
 
     required = {field.name.upper() for field in fields(Settings) if field.default is MISSING}
@@ -51,6 +53,8 @@ def test_one_error_names_everything_that_is_wrong() -> None:
     message = str(caught.value)
     for said in (
         "RESPONSES_TABLE is not set",
+        "OWNER_KEYS_TABLE is not set",
+        "MASTER_KEY is not set",
         "WORK_QUEUE_URL is not set",
         "SOLO_QUEUE_URL is not set",
         "SLOTS is not a int",

@@ -18,7 +18,10 @@ class Settings:
 
     # Where things are.
     responses_table: str
+    owner_keys_table: str
     bucket: str
+    master_key: str
+    """The KMS key that wraps every owner's data key: its id or ARN."""
     work_queue_url: str
     solo_queue_url: str
 
@@ -61,6 +64,8 @@ class Settings:
     slots: int = 50
     receive_wait_seconds: int = 2
     max_attempts: int = 4
+    key_cache_seconds: float = 300
+    """How long an owner's unwrapped key is kept: as long may a deleted owner's content still open."""
     inline_bytes: int = 200_000
     """Payloads up to this size live in the table, larger ones in the bucket (an item holds 400 KB)."""
 

@@ -28,6 +28,7 @@ from meanwhile.providers.router import Providers
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
 from meanwhile.storage.blobs import Blobs
+from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.responses import ResponseStore
@@ -83,12 +84,26 @@ def ask() -> Ask:
 
 
 @cache
+def keyring() -> Keyring:
+    """Return the owners' data keys."""
+    return Keyring(
+        wrapped_keys_in(settings().owner_keys_table),
+        lambda: aws_client("kms"),
+        master_key=settings().master_key,
+        now=now,
+        cache_seconds=settings().key_cache_seconds,
+    )
+
+
+@cache
 def stores() -> Stores:
     """Return where responses live."""
     items = bound_to(settings().responses_table)
     blobs = Blobs(settings().bucket, lambda: aws_client("s3"))
     return Stores(
-        ResponseStore(items, blobs, inline_bytes=settings().inline_bytes), LeaseStore(items), LogStore(items)
+        ResponseStore(items, keyring(), blobs, inline_bytes=settings().inline_bytes),
+        LeaseStore(items),
+        LogStore(items, keyring()),
     )
 
 

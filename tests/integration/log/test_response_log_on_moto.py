@@ -1,10 +1,12 @@
 """The log's rules over DynamoDB as moto has it, beside the twin: the same answers to every call."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.stores import Stores
 from tests.support import aws
 from tests.support.faults import Faults
@@ -23,7 +25,13 @@ class OnMoto(LogMachine):
     """Every call goes to moto and to the twin, and both must answer alike."""
 
     def stores(self) -> Stores:
-        return Faults().over(aws.stores_on(aws.new_table()), twin_stores())
+        return Faults().over(aws.stores_on(aws.new_table(), keyring=keyring()), twin_stores())
+
+
+@cache
+def keyring() -> Keyring:
+    """One for all lives: owners keep their keys."""
+    return aws.new_keyring()
 
 
 OnMoto.TestCase.settings = settings(

@@ -93,12 +93,12 @@ def test_a_place_in_the_log_is_taken_once(stores: Stores) -> None:
     ours = Batch(number=0, epoch=1, first_seq=2, facts=(Started(),), nonce="ours")
     theirs = replace(ours, nonce="theirs")
 
-    stores.log.append(HEAD.id, ours, expires_at=NOW)
-    stores.log.append(HEAD.id, ours, expires_at=NOW)  # the answer was lost: sent again
+    stores.log.append(HEAD, ours)
+    stores.log.append(HEAD, ours)  # the answer was lost: sent again
 
     with pytest.raises(SlotTaken):
-        stores.log.append(HEAD.id, theirs, expires_at=NOW)
-    assert stores.log.read(HEAD.id) == [ours]
+        stores.log.append(HEAD, theirs)
+    assert stores.log.read(HEAD) == [ours]
 
 
 def test_the_log_is_read_from_any_batch_on(stores: Stores) -> None:
@@ -106,10 +106,10 @@ def test_the_log_is_read_from_any_batch_on(stores: Stores) -> None:
     fence = Batch(number=0, epoch=1, first_seq=2, facts=(), nonce="a")
     said = Batch(number=1, epoch=1, first_seq=2, facts=(ItemAdded("message"), Delta(0, "é" * 400)), nonce="b")
     for batch in (fence, said):
-        stores.log.append(HEAD.id, batch, expires_at=NOW)
+        stores.log.append(HEAD, batch)
 
-    assert stores.log.read(HEAD.id) == [fence, said]
-    assert stores.log.read(HEAD.id, after=0) == [said]
+    assert stores.log.read(HEAD) == [fence, said]
+    assert stores.log.read(HEAD, after=0) == [said]
 
 
 def test_the_end_of_the_head_leaves_the_index(stores: Stores) -> None:
@@ -141,13 +141,13 @@ def test_nothing_comes_back_to_life_after_a_delete(stores: Stores, table: str) -
     lease = stores.leases.claim(HEAD.id, now=NOW, until=NOW + 30, nonce="a", alone=False)
     end = Ended(status=Status.COMPLETED, at=NOW)
     said = Batch(number=0, epoch=1, first_seq=2, facts=(Delta(0, "secret"), end), nonce="a")
-    stores.log.append(HEAD.id, said, expires_at=NOW)
+    stores.log.append(HEAD, said)
     stores.responses.end(replace(HEAD, status=Status.COMPLETED, due_at=None), {"output": ["secret"]})
 
     stores.responses.bury(HEAD, now=NOW)
 
     with pytest.raises(SlotTaken):
-        stores.log.append(HEAD.id, replace(said, nonce="late"), expires_at=NOW)
+        stores.log.append(HEAD, replace(said, nonce="late"))
     with pytest.raises(ClaimLost):
         stores.leases.renew(HEAD.id, epoch=lease.epoch, until=NOW + 60)
     with pytest.raises(Gone):

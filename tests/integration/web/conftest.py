@@ -8,6 +8,7 @@ import httpx
 import pytest
 from botocore.client import BaseClient
 
+from meanwhile import wiring
 from tests.integration.web.world import World, client_of, forget_wiring, sdk_of
 from tests.support import aws
 
@@ -22,6 +23,7 @@ def table() -> Iterator[dict[str, Any]]:
         forget_wiring(lasting=True)
         yield {
             "responses_table": name,
+            **aws.new_keys(),
             "bucket": aws.new_bucket(),
             "work_queue_url": work,
             "solo_queue_url": solo,
@@ -40,6 +42,7 @@ def world(table: dict[str, Any], dynamodb: Any, monkeypatch: pytest.MonkeyPatch)
     """Return an empty table, with settings under which nothing waits long."""
     made = World(monkeypatch, table["responses_table"], dynamodb)
     made.set(**table, local_api_keys=True, poll_seconds=0.005, keep_alive_seconds=5, wait_limit_seconds=5)
+    wiring.keyring().current("local")  # as in a process that has served this owner before
     call = BaseClient._make_api_call  # type: ignore[attr-defined]  # the one door of every call
 
     def counted(self: Any, name: str, arguments: Any) -> Any:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from meanwhile import wiring
+from meanwhile.domain.response import Head
 from meanwhile.storage.log import LogStore
 from meanwhile.web.app import app
 from tests.integration.web.world import World, unreachable
@@ -43,9 +44,9 @@ async def test_a_wait_reads_each_batch_once(http: httpx.AsyncClient, world: Worl
     read = LogStore.read
     after: list[int] = []
 
-    def noted(self: LogStore, response_id: str, **place: int) -> Any:
+    def noted(self: LogStore, head: Head, **place: int) -> Any:
         after.extend(place.values())
-        return read(self, response_id, **place)
+        return read(self, head, **place)
 
     world.env.setattr(LogStore, "read", noted)
     world.when("Query", lambda: world.start(world.only_id(), "Hel"), nth=2)

@@ -18,7 +18,7 @@ from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.transcript import Transcript
 from meanwhile.web.app import app
 
-_LASTING = {wiring.stores, wiring.queue, wiring.aws_client}
+_LASTING = {wiring.stores, wiring.keyring, wiring.queue, wiring.aws_client}
 """Parts that hold a connection: making one takes longer than a test."""
 
 _WIRED = [made for made in vars(wiring).values() if hasattr(made, "cache_clear")]
@@ -133,9 +133,10 @@ class World:
         return record.head
 
     def _append(self, response_id: str, facts: list[Fact]) -> None:
-        tip = tip_of(wiring.stores().log.read(response_id))
+        head = self._head(response_id)
+        tip = tip_of(wiring.stores().log.read(head))
         batch = tip.next(*facts, epoch=1, nonce=f"nonce-{tip.number}")
-        wiring.stores().log.append(response_id, batch, expires_at=2_000_000_000)
+        wiring.stores().log.append(head, batch)
 
 
 def client_of(owner: str = "local", **headers: str) -> httpx.AsyncClient:

@@ -17,6 +17,11 @@ TIP = Tip(number=3, seq=9, epoch=2)
 NEXT = Batch(number=3, epoch=2, first_seq=9, facts=(Delta(0, "a"), Delta(0, "b")), nonce="n")
 
 
+def place(tip: Tip) -> tuple[int, int, int, Ended | None]:
+    """Return where a tip stands, without its hash."""
+    return tip.number, tip.seq, tip.epoch, tip.end
+
+
 def test_an_empty_log_begins_at_batch_0_and_event_2() -> None:
     """Events 0 and 1 follow from the head."""
     assert tip_of([]) == Tip(number=0, seq=2, epoch=NOBODY, end=None)
@@ -24,21 +29,21 @@ def test_an_empty_log_begins_at_batch_0_and_event_2() -> None:
 
 def test_a_batch_moves_the_tip_by_one_batch_and_its_facts() -> None:
     """Both numbers run without gap or repeat."""
-    assert TIP.after(NEXT) == Tip(number=4, seq=11, epoch=2)
+    assert place(TIP.after(NEXT)) == (4, 11, 2, None)
 
 
 def test_a_fence_without_facts_takes_a_place_and_no_sequence_number() -> None:
     """Readers must not see a gap where a worker only claimed the log."""
     fence = TIP.next(epoch=5, nonce="n")
 
-    assert TIP.after(fence) == Tip(number=4, seq=9, epoch=5)
+    assert place(TIP.after(fence)) == (4, 9, 5, None)
 
 
 def test_an_end_decided_without_a_claim_may_follow_any_fence() -> None:
     """A cancel holds no lease; compare-and-set on the place is all that it needs."""
     cancelled = TIP.next(END, epoch=NOBODY, nonce="n")
 
-    assert TIP.after(cancelled) == Tip(number=4, seq=10, epoch=2, end=END)
+    assert place(TIP.after(cancelled)) == (4, 10, 2, END)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +107,15 @@ def test_what_is_written_at_the_tip_is_read_back_in_order(
     assert list(facts_of(batches)) == written
     assert tip.seq == 2 + len(written)
     assert tip.end == (END if ends else None)
+
+
+def test_an_end_proves_what_stands_before_it() -> None:
+    """A batch that is missing, altered or in another's place shows as soon as the end is read."""
+    said = [Tip().next(Delta(0, "one"), epoch=1, nonce="a")]
+    said.append(tip_of(said).next(Delta(0, "two"), epoch=1, nonce="b"))
+    end = tip_of(said).next(END, epoch=1, nonce="c")
+    other = replace(said[1], facts=(Delta(0, "owt"),))
+
+    assert tip_of([*said, end]).end == END
+    with pytest.raises(LogCorrupt):
+        tip_of([said[0], other, end])

@@ -177,7 +177,7 @@ class Scene:
 
     def facts(self, head: Head) -> list[Fact]:
         """Return the log."""
-        return list(facts_of(self.stores.log.read(head.id)))
+        return list(facts_of(self.stores.log.read(head)))
 
     def head(self, head: Head) -> Head:
         """Return the head as it is stored."""

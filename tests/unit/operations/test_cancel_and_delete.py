@@ -12,8 +12,9 @@ from meanwhile.domain.errors import (
     Unavailable,
 )
 from meanwhile.domain.facts import Delta
+from meanwhile.domain.log import Batch
 from meanwhile.domain.model_events import TextDelta
-from meanwhile.domain.response import Ended, Status
+from meanwhile.domain.response import Ended, Head, Status
 from tests.unit.operations.scene import HELLO, OWNER, Scene
 
 BOTH = pytest.mark.parametrize("background", [True, False], ids=["background", "foreground"])
@@ -97,10 +98,10 @@ def test_a_worker_that_ends_it_first_wins(scene: Scene) -> None:
     claimed = scene.said(head, *HELLO[:-1])
     append = scene.stores.log.append
 
-    def worker_first(response_id: str, batch: object, **kwargs: object) -> None:
+    def worker_first(head: Head, batch: Batch) -> None:
         scene.broken("log", append=append)
         claimed.append([Ended(status=Status.COMPLETED, at=1)])
-        append(response_id, batch, **kwargs)  # type: ignore[arg-type]
+        append(head, batch)
 
     scene.broken("log", append=worker_first)
 
@@ -116,13 +117,13 @@ def test_a_worker_that_writes_faster_than_a_cancel_is_stopped(scene: Scene) -> N
     append = scene.stores.log.append
     lost: list[str] = []
 
-    def worker_first(response_id: str, batch: object, **kwargs: object) -> None:
+    def worker_first(head: Head, batch: Batch) -> None:
         try:
             claimed.renew()
             claimed.append([Delta(0, ".")])
         except ClaimLost as error:
             lost.append(str(error))
-        append(response_id, batch, **kwargs)  # type: ignore[arg-type]
+        append(head, batch)
 
     scene.broken("log", append=worker_first)
 

@@ -9,7 +9,7 @@ from meanwhile.domain.errors import ClaimLost, Gone, LogCorrupt, Unavailable
 from meanwhile.domain.facts import Fact, Started
 from meanwhile.domain.model_events import ModelEvent, TextDelta
 from meanwhile.domain.request import Request
-from meanwhile.domain.response import Ended, Status
+from meanwhile.domain.response import Ended, Head, Status
 from tests.unit.operations.scene import HELLO, KEPT, LEASE, OWNER, Scene, Script
 
 HEL = TextDelta("Hel")
@@ -75,11 +75,11 @@ def test_a_table_that_does_not_answer_stops_the_model(scene: Scene) -> None:
     head, script = scene.accepted(), Script([HEL, ...])
     append, calls = scene.stores.log.append, list[Fact]()
 
-    def fails_after_the_fence(response_id: str, batch: Any, **kwargs: Any) -> None:
+    def fails_after_the_fence(head: Head, batch: Any) -> None:
         if calls:
-            raise Unavailable(response_id)
+            raise Unavailable(head.id)
         calls.extend(batch.facts)
-        append(response_id, batch, **kwargs)
+        append(head, batch)
 
     scene.broken("log", append=fails_after_the_fence)
 

@@ -14,7 +14,13 @@ from meanwhile.settings import Settings
 ALONE = Catalogue.load(has_upstream=False)
 WITH_UPSTREAM = Catalogue.load(has_upstream=True)
 SETTINGS = Settings(
-    responses_table="t", bucket="b", work_queue_url="q", solo_queue_url="s", model_base_url="http://x/v1"
+    responses_table="t",
+    owner_keys_table="k",
+    bucket="b",
+    master_key="m",
+    work_queue_url="q",
+    solo_queue_url="s",
+    model_base_url="http://x/v1",
 )
 
 

@@ -12,7 +12,9 @@ def settings(*, keys: str = "", local: bool = False) -> Settings:
     """Return settings that know these keys."""
     return Settings(
         responses_table="t",
+        owner_keys_table="k",
         bucket="b",
+        master_key="m",
         work_queue_url="w",
         solo_queue_url="s",
         api_keys=keys,

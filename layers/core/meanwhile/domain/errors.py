@@ -7,7 +7,8 @@
     │   ├── ResponseNotFound          no such id, another owner's, deleted, or expired
     │   ├── NotCancellable            it has already ended otherwise
     │   ├── StillRunning              it cannot be deleted yet
-    │   └── TooLarge                  the body is over the limit
+    │   ├── TooLarge                  the body is over the limit
+    │   └── OwnerDeleted              the owner's key is destroyed, and with it everything of theirs
     ├── ProviderError             the model's side failed
     │   ├── ProviderBusy              come back later: it may say when
     │   ├── ProviderBroken            the stream failed or just stopped: try again
@@ -19,6 +20,7 @@
     ├── ClaimLost                 another claim, a cancel or the clock took our response away
     ├── SlotTaken                 somebody else's batch stands where ours should
     ├── LogCorrupt                what was read breaks a rule of the log
+    │   └── Tampered                  it is not what was written, or stands where it was not written
     └── Unavailable               a part we depend on did not answer; nothing half written
 
 `code` is the stable name on the wire; the sentence may change. No message holds content of a user.
@@ -86,6 +88,15 @@ class TooLarge(RequestError):
     code = "request_too_large"
 
 
+class OwnerDeleted(RequestError):
+    """The owner's key was destroyed: nothing of theirs opens, and nothing is written for them again."""
+
+    code = "owner_deleted"
+
+    def __init__(self) -> None:
+        super().__init__("This owner was deleted.")
+
+
 class ProviderError(ServiceError):
     """The model's side failed. The message is ours, never the provider's, which may quote the user."""
 
@@ -138,6 +149,10 @@ class SlotTaken(ServiceError):
 
 class LogCorrupt(ServiceError):
     """What was read is not a log that these rules can have written."""
+
+
+class Tampered(LogCorrupt):
+    """Sealed content does not open where it stands: it was altered, moved, or is somebody else's."""
 
 
 class Unavailable(ServiceError):

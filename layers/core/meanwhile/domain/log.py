@@ -6,14 +6,16 @@ The rules that can be seen in what was written (the others are kept by those who
 - the first batch of a claim's epoch is its **fence**: epochs never go down, and what is written under an
   epoch stands behind that epoch's fence and before any newer one;
 - epoch 0 is nobody's claim: only an end decided elsewhere (cancel, sweeper) is written under it;
-- a batch with an end is the last.
+- a batch with an end is the last, and proves how many batches stand before it and what they say.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from meanwhile.domain.errors import LogCorrupt
-from meanwhile.domain.facts import FIRST_FACT_SEQ, Fact
+from meanwhile.domain.facts import FIRST_FACT_SEQ, Fact, to_compact
 from meanwhile.domain.response import Ended
 
 NOBODY = 0
@@ -29,6 +31,8 @@ class Batch:
     first_seq: int
     facts: tuple[Fact, ...]
     nonce: str
+    proof: str | None = None
+    """Of a batch with an end: the running hash of all before it, so that a missing or moved one shows."""
 
     @property
     def end(self) -> Ended | None:
@@ -46,6 +50,7 @@ class Tip:
     epoch: int = NOBODY
     """The newest fence."""
     end: Ended | None = None
+    running_hash: str = ""
 
     def after(self, batch: Batch) -> "Tip":
         """Return the tip once `batch` is in the log.
@@ -63,16 +68,31 @@ class Tip:
             raise LogCorrupt(f"batch {batch.number} of an older claim behind a newer fence")
         if any(isinstance(fact, Ended) for fact in batch.facts[:-1]):
             raise LogCorrupt(f"batch {batch.number} goes on behind the end")
+        if batch.proof is not None and batch.proof != self.running_hash:
+            raise LogCorrupt(f"batch {batch.number} ends another log than this")
         return Tip(
             number=self.number + 1,
             seq=self.seq + len(batch.facts),
             epoch=max(self.epoch, batch.epoch),
             end=batch.end,
+            running_hash=self._hash_with(batch),
         )
 
     def next(self, *facts: Fact, epoch: int, nonce: str) -> Batch:
         """Return the batch that puts `facts` at this tip."""
-        return Batch(number=self.number, epoch=epoch, first_seq=self.seq, facts=facts, nonce=nonce)
+        ends = bool(facts) and isinstance(facts[-1], Ended)
+        return Batch(
+            number=self.number,
+            epoch=epoch,
+            first_seq=self.seq,
+            facts=facts,
+            nonce=nonce,
+            proof=self.running_hash if ends else None,
+        )
+
+    def _hash_with(self, batch: Batch) -> str:
+        said = [batch.number, batch.epoch, batch.first_seq, batch.nonce, *map(to_compact, batch.facts)]
+        return hashlib.sha256(f"{self.running_hash}{json.dumps(said)}".encode()).hexdigest()[:32]
 
 
 def tip_of(batches: Iterable[Batch]) -> Tip:

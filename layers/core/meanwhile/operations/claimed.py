@@ -117,7 +117,9 @@ class Claimed:
 
     def has_ended(self) -> bool:
         """Whether somebody has written an end behind what we know of the log."""
-        batches = self._stores.log.read(self.response_id, after=self._tip.number - 1)
+        if self.head is None:
+            return False
+        batches = self._stores.log.read(self.head, after=self._tip.number - 1)
         return any(batch.end for batch in batches)
 
     def renew(self) -> None:
@@ -159,7 +161,7 @@ class Claimed:
         if not self.is_live():
             raise ClaimLost(self.response_id)
         batch = self._tip.next(*facts, epoch=self.lease.epoch, nonce=nonce)
-        self._stores.log.append(self.response_id, batch, expires_at=self._opened().expires_at)
+        self._stores.log.append(self._opened(), batch)
         self._tip = self._tip.after(batch)
 
     def _opened(self) -> Head:

@@ -37,14 +37,14 @@ class Ending:
         """
         nonce = new_nonce()
         for tried in range(_TRIES):
-            batches = self.stores.log.read(head.id)
+            batches = self.stores.log.read(head)
             answer = fold(head.id, facts_of(batches), background=head.background)
             if answer.end is None:
                 if tried == _FENCE_OFF_AFTER:
                     self.stores.leases.fence_off(head.id)
                 batch = tip_of(batches).next(end, epoch=NOBODY, nonce=nonce)
                 try:
-                    self.stores.log.append(head.id, batch, expires_at=head.expires_at)
+                    self.stores.log.append(head, batch)
                 except SlotTaken:
                     continue
                 answer.apply(end)
@@ -55,7 +55,7 @@ class Ending:
 
     def mend(self, head: Head) -> bool:
         """Let the head follow a log that has ended; `False` if it has not."""
-        answer = fold(head.id, facts_of(self.stores.log.read(head.id)), background=head.background)
+        answer = fold(head.id, facts_of(self.stores.log.read(head)), background=head.background)
         if answer.end is not None:
             self.finish(head, answer)
         return answer.end is not None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meanwhile.domain.answer import Answer, fold
-from meanwhile.domain.errors import ResponseNotFound
+from meanwhile.domain.errors import OwnerDeleted, ResponseNotFound
 from meanwhile.domain.log import facts_of
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head, Record
@@ -41,7 +41,10 @@ class Read:
         Raises:
             ResponseNotFound: As above.
         """
-        record = self.stores.responses.record(response_id)
+        try:
+            record = self.stores.responses.record(response_id)
+        except OwnerDeleted as error:
+            raise ResponseNotFound(response_id) from error
         if record is None or record.request is None:
             raise ResponseNotFound(response_id)
         if record.head.owner != owner or record.head.is_gone(self.now()):
@@ -54,7 +57,7 @@ class Read:
         Raises:
             ResponseNotFound: It ended so long ago that it is past its retention.
         """
-        batches = self.stores.log.read(head.id)
+        batches = self.stores.log.read(head)
         answer = fold(head.id, facts_of(batches), background=head.background)
         if answer.end and not head.has_ended and self.now() >= answer.end.at + _MEND_AFTER:
             self.ending.finish(head, answer)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from meanwhile.domain.answer import fold
-from meanwhile.domain.errors import LogCorrupt, ServiceError
+from meanwhile.domain.errors import LogCorrupt, OwnerDeleted, ServiceError
 from meanwhile.domain.log import facts_of
 from meanwhile.domain.response import SHARDS, Head, Lease
 from meanwhile.operations.ending import Ending
@@ -68,7 +68,7 @@ class Sweep:
                 "left for a later sweep",
                 extra={"response_id": response_id, "error": type(error).__name__},
             )
-            self._set_aside(response_id, unreadable=isinstance(error, LogCorrupt))
+            self._set_aside(response_id, error)
         return True
 
     def _look_at(self, response_id: str) -> None:
@@ -108,14 +108,20 @@ class Sweep:
         self.stores.responses.postpone(head, due_at=due_at, resends=head.resends + 1)
         logger.info("sent again", extra={"response_id": head.id, "resends": head.resends + 1})
 
-    def _set_aside(self, response_id: str, *, unreadable: bool) -> None:
+    def _set_aside(self, response_id: str, error: ServiceError) -> None:
         """Make room for what is due behind one that cannot be seen to; end it if it never will be."""
         try:
             head, now = self.stores.responses.head(response_id), self.now()
-            if head is None or head.deleted or head.has_ended:
+            if head is None:
+                return
+            if isinstance(error, OwnerDeleted):
+                self.stores.responses.bury(head, now=now)
+                return
+            if head.deleted or head.has_ended:
                 return
             lease = self.stores.leases.read(response_id) or Lease()
-            if unreadable and not lease.is_live(now) and self.deadlines.end_of(head, lease, now=now):
+            is_over = not lease.is_live(now) and self.deadlines.end_of(head, lease, now=now) is not None
+            if is_over and isinstance(error, LogCorrupt):
                 self.ending.end_unreadable(head)
             else:
                 due_at = ceil(now + self.resend_seconds)

@@ -30,7 +30,7 @@ class Watch:
             Unavailable: The log could not be read.
             LogCorrupt: It breaks a rule.
         """
-        for batch in self._stores.log.read(self._head.id, after=self._tip.number - 1):
+        for batch in self._stores.log.read(self._head, after=self._tip.number - 1):
             self._tip = self._tip.after(batch)
             for fact in batch.facts:
                 self._answer.apply(fact)

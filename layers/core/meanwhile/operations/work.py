@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, Unavailable, named
+from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, OwnerDeleted, RunsAlone, Unavailable, named
 from meanwhile.operations.claimed import Claim, Claimed
 from meanwhile.operations.ending import Ending, failed
 from meanwhile.operations.heartbeat import VISIBILITY_MARGIN, Heartbeat
@@ -168,7 +168,7 @@ class _Shift:
                 await self._meet(claimed, message)
             else:
                 await self._let_go(claimed, message)
-        except Gone:
+        except (Gone, OwnerDeleted):
             await self._forget(message)
         except ClaimLost:
             await self._let_go(claimed, message)

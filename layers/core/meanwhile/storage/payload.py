@@ -1,4 +1,4 @@
-"""Content as bytes: JSON, compressed when that helps. What will be encrypted passes through here."""
+"""Content as bytes, before it is sealed: JSON, compressed when that helps."""
 
 import json
 import zlib

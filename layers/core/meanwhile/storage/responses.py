@@ -10,6 +10,7 @@ from meanwhile.domain.request import Request
 from meanwhile.domain.response import SHARDS, Head, Lease, Record, Status
 from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.heads import head_item, to_head
+from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.leases import to_lease
 from meanwhile.storage.log import LOG, to_batch
 from meanwhile.storage.payload import pack, unpack
@@ -32,10 +33,15 @@ class Everything:
 
 
 class ResponseStore:
-    """The parts of responses other than lease and log. Reads are strongly consistent."""
+    """The parts of responses other than lease and log. Reads are strongly consistent.
 
-    def __init__(self, items: type[Item], blobs: Blobs, *, inline_bytes: int) -> None:
+    Whatever opens content raises `Tampered` if it is not what was written there, and `OwnerDeleted` if its
+    owner's key is destroyed.
+    """
+
+    def __init__(self, items: type[Item], keyring: Keyring, blobs: Blobs, *, inline_bytes: int) -> None:
         self._items = items
+        self._keyring = keyring
         self._blobs = blobs
         self._inline_bytes = inline_bytes
 
@@ -50,13 +56,13 @@ class ResponseStore:
     def record(self, response_id: str) -> Record | None:
         """Return head, request and result in one call; `None` if there is no such response."""
         parts = {item.part: item for item in items_of(self._items, response_id, (HEAD, REQUEST, OUTPUT))}
-        head = parts.get(HEAD)
-        if head is None:
+        if HEAD not in parts:
             return None
+        head = to_head(parts[HEAD])
         return Record(
-            head=to_head(head),
-            request=self._request(parts.get(REQUEST)),
-            result=self._load(parts.get(OUTPUT)),
+            head=head,
+            request=self._request(head, parts.get(REQUEST)),
+            result=self._load(head, parts.get(OUTPUT)),
         )
 
     def head(self, response_id: str) -> Head | None:
@@ -75,15 +81,16 @@ class ResponseStore:
         with errors_translated():
             found = list(self._items.query(response_id, consistent_read=True))
         parts = {item.part: item for item in found if not item.deleted or item.part == HEAD}
-        head, lease = parts.get(HEAD), parts.get(LEASE)
-        if head is None:
+        if HEAD not in parts:
             return None
+        head, lease = to_head(parts[HEAD]), parts.get(LEASE)
+        seal = self._keyring.seal(head.owner, head.id)
         return Everything(
-            head=to_head(head),
+            head=head,
             is_whole=lease is not None and REQUEST in parts,
-            request=self._request(parts.get(REQUEST)) if request else None,
+            request=self._request(head, parts.get(REQUEST)) if request else None,
             lease=to_lease(lease) if lease else Lease(),
-            batches=[to_batch(item) for item in parts.values() if item.part.startswith(LOG)],
+            batches=[to_batch(item, seal) for item in parts.values() if item.part.startswith(LOG)],
         )
 
     def end(self, head: Head, result: Mapping[str, Any]) -> None:
@@ -150,11 +157,11 @@ class ResponseStore:
 
     def _content(self, head: Head, part: str, content: Any) -> Item:
         item = self._items(head.id, part, expires_at=head.expires_at)
-        packed = pack(content)
-        if len(packed) <= self._inline_bytes:
-            item.payload = packed
+        sealed = self._keyring.seal(head.owner, head.id).close(pack(content), part)
+        if len(sealed) <= self._inline_bytes:
+            item.payload = sealed
         else:
-            item.blob = self._blobs.put(head.id, part, packed)
+            item.blob = self._blobs.put(head.id, part, sealed)
         return item
 
     def _write_once(self, item: Item) -> None:
@@ -173,14 +180,15 @@ class ResponseStore:
         if there.blob != item.blob:
             self._blobs.delete(item.blob or "")
 
-    def _request(self, item: Item | None) -> Request | None:
-        stored = self._load(item)
+    def _request(self, head: Head, item: Item | None) -> Request | None:
+        stored = self._load(head, item)
         return None if stored is None else Request.from_json(stored)
 
-    def _load(self, item: Item | None) -> Any:
+    def _load(self, head: Head, item: Item | None) -> Any:
         if item is None or item.deleted:
             return None
-        return unpack(self._blobs.get(item.blob) if item.blob else item.payload or b"")
+        sealed = self._blobs.get(item.blob) if item.blob else item.payload or b""
+        return unpack(self._keyring.seal(head.owner, head.id).open(sealed, item.part))
 
     def _update_head(self, response_id: str, actions: list[Any], condition: Any) -> bool:
         try:

@@ -14,6 +14,7 @@ from starlette.types import Scope
 from meanwhile.domain.errors import (
     InvalidRequest,
     NotAuthenticated,
+    OwnerDeleted,
     RequestError,
     ResponseNotFound,
     ServiceError,
@@ -59,6 +60,7 @@ class _Row:
 _ROWS: dict[type[ServiceError], _Row] = {
     RequestError: _Row(HTTPStatus.BAD_REQUEST),
     NotAuthenticated: _Row(HTTPStatus.UNAUTHORIZED),
+    OwnerDeleted: _Row(HTTPStatus.FORBIDDEN),
     ResponseNotFound: _Row(HTTPStatus.NOT_FOUND),
     ModelNotFound: _Row(HTTPStatus.NOT_FOUND),
     UnknownUrl: _Row(HTTPStatus.NOT_FOUND),
