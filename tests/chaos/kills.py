@@ -35,6 +35,8 @@ class Plan:
     resend_seconds: float = 3
     sweep_seconds: float = 2
     processes: int = 8
+    between_accepts: tuple[float, float] = (0.2, 0.9)
+    between_kills: tuple[float, float] = (0.4, 1.8)
     limit_seconds: float = 420
 
 
@@ -81,7 +83,7 @@ def run(plan: Plan) -> Outcome:
 
 
 def _ask(stack: LocalStack, plan: Plan) -> dict[str, str]:
-    """Accept all responses, one after the other; return the expected text by id."""
+    """Accept responses at random moments, one after the other; return the expected text by id."""
     client = OpenAI(base_url=stack.url, api_key="sk-local")
     lengths = random.Random(plan.seed)  # noqa: S311  # repeatable, not secret
     asked = {}
@@ -89,6 +91,7 @@ def _ask(stack: LocalStack, plan: Plan) -> dict[str, str]:
         prompt = _PROMPTS[number % len(_PROMPTS)].format(words=lengths.randrange(60, 200))
         made = client.responses.create(model="simulator", input=prompt, background=True)
         asked[made.id] = _expected(prompt)
+        time.sleep(lengths.uniform(*plan.between_accepts))
     return asked
 
 
@@ -102,7 +105,7 @@ def _kill(stack: LocalStack, plan: Plan, outcome: Outcome) -> None:
     moments = random.Random(plan.seed + 1)  # noqa: S311  # repeatable, not secret
     deadline = time.monotonic() + plan.limit_seconds / 2
     while len(outcome.killed_at) < plan.kills and time.monotonic() < deadline:
-        time.sleep(moments.uniform(0.2, 1.4))
+        time.sleep(moments.uniform(*plan.between_kills))
         busy = [each["pid"] for each in stack.processes() if each["name"] == "WorkerFunction"]
         if busy:
             try:
