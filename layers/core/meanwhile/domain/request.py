@@ -42,14 +42,16 @@ class Request:
     """Which of the sampling parameters the caller set; a provider is sent no others."""
 
     def to_json(self) -> Json:
-        """Return it as plain JSON values."""
-        return asdict(self)
+        """Return it as plain JSON values, without those that are what they would be anyway."""
+        plain = asdict(type(self)(model="", input=[]))
+        return {name: value for name, value in asdict(self).items() if value != plain[name]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Rebuild what `to_json` gave; names that a later version dropped are ignored."""
         known = {each.name for each in fields(cls)}
-        return cls(**{name: value for name, value in stored.items() if name in known})
+        whole = {"model": "", "input": []} | dict(stored)
+        return cls(**{name: value for name, value in whole.items() if name in known})
 
     @property
     def text_format(self) -> Json:

@@ -17,6 +17,23 @@ _OPENERS = [
     "At last,",
 ]
 _MONTHS = ["January", "March", "April", "May", "June", "August", "September", "October", "December"]
+_SYLLABLES = [
+    "bal",
+    "cor",
+    "dun",
+    "el",
+    "fen",
+    "gar",
+    "hol",
+    "is",
+    "jor",
+    "ka",
+    "lim",
+    "mo",
+    "nar",
+    "os",
+    "pel",
+]
 _ARTICLES = ["the", "the", "the", "every", "no", "this", "that", "one", "their", "our", "some", "another"]
 
 
@@ -74,7 +91,13 @@ def _clause(dice: Dice) -> str:
     return f"{_thing(dice)} {dice.pick(WORDS.verbs)} {_thing(dice)}"
 
 
+def _name(dice: Dice) -> str:
+    return "".join(dice.pick(_SYLLABLES) for _ in range(2 + dice.roll(2))).capitalize()
+
+
 def _thing(dice: Dice) -> str:
+    if dice.roll(8) == 0:
+        return _name(dice)
     article = dice.pick(_ARTICLES)
     noun = dice.pick(WORDS.nouns)
     if dice.roll(3) == 0:
