@@ -17,7 +17,7 @@ from tests.bench.spent import Spent
 RATES = (1, 5, 20)
 """Accepts a second."""
 
-_EXECUTIONS = 10
+_EXECUTIONS = 5
 """The template's WorkerConcurrency; a local stack runs 4 unless told otherwise."""
 
 _COMMIT_SECONDS = 5
