@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -36,3 +38,15 @@ def test_an_exception_is_logged_without_its_words(written: io.StringIO) -> None:
     assert line["error"] == "ValueError"
     assert "test_observability.py:" in line["where"]
     assert "user said" not in written.getvalue()
+
+
+def test_the_app_logs_as_json_wherever_it_runs() -> None:
+    """Under uvicorn no handler of ours is decorated, and its lines must not be lost for that."""
+    script = (
+        "import logging, meanwhile.web.app\n"
+        "logging.getLogger('meanwhile.web').info('said', extra={'response_id': 'resp_1'})"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert json.loads(done.stdout)["response_id"] == "resp_1"

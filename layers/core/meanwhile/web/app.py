@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from meanwhile import observability
 from meanwhile.web.envelope import Envelope
 from meanwhile.web.errors import HANDLERS
 from meanwhile.web.routes import about, input_tokens, models, responses
@@ -10,6 +11,7 @@ from meanwhile.web.routes import about, input_tokens, models, responses
 
 def create_app() -> FastAPI:
     """Return the app. It reads no setting before the first request."""
+    observability.log_as_json()
     made = FastAPI(
         title="Meanwhile",
         version="0.1.0",
