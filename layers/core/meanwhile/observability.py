@@ -25,6 +25,10 @@ class WithoutMessages(logging.Filter):
 
 logger.registered_handler.addFilter(WithoutMessages())
 
+for library in ("boto3", "botocore", "httpcore", "httpx", "pynamodb", "s3transfer", "urllib3"):
+    # At DEBUG, which Lambda's runtime sets for everybody, they print bodies: an owner's key among them.
+    logging.getLogger(library).setLevel(logging.WARNING)
+
 
 def log_as_json() -> None:
     """Let this process log as described above: importing this module does it, and a call says so."""

@@ -104,6 +104,12 @@ def tip_of(batches: Iterable[Batch]) -> Tip:
 
 
 def facts_of(batches: Iterable[Batch]) -> Iterator[Fact]:
-    """Yield the facts of batches in order, fences and all."""
+    """Yield the facts of a whole log in order, fences and all.
+
+    Raises:
+        LogCorrupt: A batch is missing, moved, or breaks another rule: what is left would be a wrong answer.
+    """
+    tip = Tip()
     for batch in batches:
+        tip = tip.after(batch)
         yield from batch.facts

@@ -10,6 +10,7 @@ import secrets
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,6 +36,10 @@ class DataKey:
     def __repr__(self) -> str:
         """Name the version only: a key must not reach a log by way of a traceback."""
         return f"DataKey(version={self.version})"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied."""
+        raise TypeError("a data key never leaves the process")
 
     def for_subject(self, subject: str) -> AESGCM:
         """Return the cipher of one response or thread."""

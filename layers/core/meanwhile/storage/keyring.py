@@ -1,7 +1,8 @@
 """Owners' data keys: made by KMS, wrapped in a table without backup, unwrapped in memory for minutes.
 
 A destroyed owner has a tombstone in place of keys, at a version above every other: whoever looks for the
-newest key finds it first, so nothing is written for that owner again.
+newest key finds it first, so nothing is written for that owner again. A destroyed account (see
+`domain/keys.py`) also lets no end user under it begin.
 """
 
 import threading
@@ -16,6 +17,7 @@ from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribu
 from pynamodb.models import Model
 
 from meanwhile.domain.errors import OwnerDeleted, Tampered, Unavailable
+from meanwhile.domain.keys import account_of
 from meanwhile.storage.cipher import DataKey, Seal
 from meanwhile.storage.table import Conflict, errors_translated
 
@@ -90,9 +92,10 @@ class Keyring:
             cached = self._fresh(self._newest, owner)
         if cached is not None:
             return cached
+        asked_at = self._now()
         item = self._newest_item(owner)
         key = self._unwrap(item) if item else self._make(owner, _FIRST)
-        self._keep(owner, key, newest=True)
+        self._keep(owner, key, newest=True, asked_at=asked_at)
         return key
 
     def version(self, owner: str, version: int) -> DataKey:
@@ -110,39 +113,75 @@ class Keyring:
             cached = self._fresh(self._older, (owner, version))
         if cached is not None:
             return cached
+        asked_at = self._now()
         newest_item = self._newest_item(owner)
         if newest_item is None:
             raise Tampered("a sealed field of an owner without keys")
         key = self._unwrap(newest_item if newest_item.version == version else self._item(owner, version))
-        self._keep(owner, key, newest=newest_item.version == version)
+        self._keep(owner, key, newest=newest_item.version == version, asked_at=asked_at)
         return key
+
+    def first(self, owner: str) -> DataKey:
+        """Return the owner's first key, for hashes that must come out the same after a rotation, too.
+
+        Raises:
+            OwnerDeleted: Destroyed, for good.
+            Unavailable: KMS or the table does not answer.
+        """
+        newest = self.current(owner)
+        return newest if newest.version == _FIRST else self.version(owner, _FIRST)
 
     def rotate(self, owner: str) -> int:
         """Make a new version, used for all that is sealed from now on; return its number.
 
         Other processes go over to it when their cached key's lifetime ends; what is sealed opens for ever.
         """
+        asked_at = self._now()
         item = self._newest_item(owner)
         key = self._make(owner, int(item.version) + 1 if item else _FIRST)
-        self._keep(owner, key, newest=True)
+        self._keep(owner, key, newest=True, asked_at=asked_at)
         return key.version
 
     def destroy(self, owner: str) -> None:
         """Destroy every key of the owner. Safe to repeat; once the caches have run out nothing opens."""
+        try:
+            with errors_translated():
+                self._items(owner, _DESTROYED, made_at=int(self._now())).save()
+                for item in list(self._items.query(owner, consistent_read=True)):
+                    if item.version != _DESTROYED:
+                        item.delete()
+        finally:
+            self._forget(owner)
+
+    def knows(self, owner: str) -> bool:
+        """Whether anything is kept of the owner or of end users under it, a tombstone included."""
         with errors_translated():
-            self._items(owner, _DESTROYED, made_at=int(self._now())).save()
-            for item in list(self._items.query(owner, consistent_read=True)):
-                if item.version != _DESTROYED:
-                    item.delete()
-        with self._lock:
-            self._newest.pop(owner, None)
-            for held in [held for held in self._older if held[0] == owner]:
-                del self._older[held]
+            own = list(self._items.query(owner, consistent_read=True, limit=1))
+        return bool(own or self.users_of(owner))
+
+    def users_of(self, account: str) -> list[str]:
+        """Return the end users under an account whose keys are not destroyed; reads the whole table."""
+        under = self._items.owner.startswith(f"{account}/")
+        with errors_translated():
+            items = list(self._items.scan(under, consistent_read=True))
+        destroyed = {item.owner for item in items if item.version == _DESTROYED}
+        return sorted({item.owner for item in items} - destroyed)
+
+    def refuse_deleted(self, owner: str) -> None:
+        """Let only those pass for whom something can still be written.
+
+        Raises:
+            OwnerDeleted: The owner was destroyed, or the account that the owner is under.
+        """
+        self._newest_item(owner)
+        if account_of(owner) != owner:
+            self._newest_item(account_of(owner))
 
     def _newest_item(self, owner: str) -> WrappedKey | None:
         with errors_translated():
             found = list(self._items.query(owner, consistent_read=True, scan_index_forward=False, limit=1))
-        if found and found[0].version == _DESTROYED:
+        if found and found[0].version >= _DESTROYED:
+            self._forget(owner)  # older versions may have come into the cache after the newest
             raise OwnerDeleted
         return found[0] if found else None
 
@@ -151,13 +190,14 @@ class Keyring:
             try:
                 return self._items.get(owner, version, consistent_read=True)
             except self._items.DoesNotExist as error:
+                self._newest_item(owner)  # destroyed since we looked?
                 raise Tampered("a sealed field under a key that never was") from error
 
     def _make(self, owner: str, version: int) -> DataKey:
         """Make a version, or return the one that somebody else made at the same moment."""
         with _kms_translated():
             made = self._kms().generate_data_key(
-                KeyId=self._master_key, KeySpec="AES_256", EncryptionContext={"owner": owner}
+                KeyId=self._master_key, KeySpec="AES_256", EncryptionContext=_context(owner, version)
             )
         item = self._items(owner, version, wrapped=made["CiphertextBlob"], made_at=int(self._now()))
         try:
@@ -166,7 +206,7 @@ class Keyring:
         except Conflict:
             return self._unwrap(self._item(owner, version))
         try:
-            self._newest_item(owner)
+            self.refuse_deleted(owner)
         except OwnerDeleted:
             # Destroyed between our look and our write: take the key back.
             with errors_translated():
@@ -179,7 +219,7 @@ class Keyring:
             opened = self._kms().decrypt(
                 KeyId=self._master_key,
                 CiphertextBlob=item.wrapped,
-                EncryptionContext={"owner": item.owner},
+                EncryptionContext=_context(item.owner, int(item.version)),
             )
         return DataKey(int(item.version), opened["Plaintext"])
 
@@ -191,12 +231,26 @@ class Keyring:
         cache.move_to_end(held)
         return cached.key
 
-    def _keep(self, owner: str, key: DataKey, *, newest: bool) -> None:
-        cached = _Cached(key, self._now() + self._cache_seconds)
+    def _keep(self, owner: str, key: DataKey, *, newest: bool, asked_at: float) -> None:
+        """Remember a key from when the table was asked for it, however long KMS then took."""
+        cached = _Cached(key, asked_at + self._cache_seconds)
         with self._lock:
-            if newest:
+            held = self._newest.get(owner)
+            # A slow look must not set a rotation back that has finished since.
+            if newest and (held is None or held.key.version <= key.version):
                 _put(self._newest, owner, cached)
             _put(self._older, (owner, key.version), cached)
+
+    def _forget(self, owner: str) -> None:
+        with self._lock:
+            self._newest.pop(owner, None)
+            for held in [held for held in self._older if held[0] == owner]:
+                del self._older[held]
+
+
+def _context(owner: str, version: int) -> dict[str, str]:
+    """Return what KMS binds a wrapped key to, so that none opens in another's or a newer one's place."""
+    return {"owner": owner, "version": str(version)}
 
 
 def _put(cache: "OrderedDict[Any, _Cached]", held: Any, cached: _Cached) -> None:

@@ -29,5 +29,6 @@ def unpack(packed: bytes) -> Any:
         elif form != _PLAIN:
             raise LogCorrupt("a payload of an unknown form")
         return json.loads(body)
-    except (zlib.error, ValueError) as error:
-        raise LogCorrupt("a payload that cannot be read") from error
+    except (zlib.error, ValueError):
+        pass  # these errors hold the text; ours, raised outside, has none of them as its cause
+    raise LogCorrupt("a payload that cannot be read")
