@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from meanwhile.cli import keys, owners
 from meanwhile.cli.errors import CommandFailed
 from meanwhile.cli.exits import LISTED, Exit
 from meanwhile.settings import ClientSettings, SettingsError
@@ -25,7 +26,7 @@ app = typer.Typer(
     help="Answers that keep going while you are elsewhere.\n\n"
     "MEANWHILE_URL says where the service is (http://127.0.0.1:8787/v1, which is `make up`),"
     " MEANWHILE_API_KEY is the key (on this machine none is needed), MEANWHILE_MODEL the model that is asked"
-    " (simulator).",
+    " (simulator). `keys` and `owners` need AWS credentials instead, and MEANWHILE_STACK for a stack in AWS.",
     epilog=LISTED,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -33,6 +34,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(keys.app, name="keys")
+app.add_typer(owners.app, name="owners")
 
 
 def _id(text: str) -> str:

@@ -79,9 +79,9 @@ class Service:
             page = self._page(wanted | {"limit": str(min(limit, _PAGE))})
             yield from page["data"][:limit]
             limit -= len(page["data"])
-            if not page["has_more"] or not page["data"]:
+            if not page["has_more"]:
                 return
-            wanted["after"] = page["data"][-1]["id"]
+            wanted["after"] = page["last_id"]  # a page may be empty, and more behind it
 
     def cancel(self, response_id: str) -> Json:
         """End a response that runs."""

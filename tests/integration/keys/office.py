@@ -1,0 +1,49 @@
+"""Where keys are kept and owners end, over tables of its own."""
+
+from typing import Any
+
+import boto3
+
+from meanwhile.operations.authenticate import Authenticate
+from meanwhile.operations.delete_owner import DeleteOwner
+from meanwhile.operations.manage_keys import Made, ManageKeys
+from meanwhile.storage.api_keys import ApiKeys, api_keys_in
+from meanwhile.storage.keyring import Keyring, wrapped_keys_in
+from tests.support.aws import REGION, contents, new_api_keys_table, new_keys
+from tests.support.clock import Clock
+
+
+class Office:
+    """The real operations over the real stores."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.table = new_api_keys_table()
+        self.settings = new_keys()
+        self.keys = ApiKeys(api_keys_in(self.table))
+        self.keyring = self.another_keyring()
+        self.manage = ManageKeys(keys=self.keys, keyring=self.keyring, now=self.clock)
+        self.delete_owner = DeleteOwner(keys=self.keys, keyring=self.keyring, now=self.clock)
+
+    def another_keyring(self) -> Keyring:
+        """Return what another process has: the same tables, a memory of its own."""
+        kms = boto3.client("kms", region_name=REGION)
+        return Keyring(
+            wrapped_keys_in(self.settings["owner_keys_table"]),
+            lambda: kms,
+            master_key=self.settings["master_key"],
+            now=self.clock,
+            cache_seconds=300,
+        )
+
+    def another_door(self) -> Authenticate:
+        """Return what a process that has looked nothing up asks who calls."""
+        return Authenticate(self.keys, now=self.clock, cache_seconds=30)
+
+    def made(self, owner: str = "team", **wanted: Any) -> Made:
+        """Make a key."""
+        return self.manage.create(owner, **{"name": "", "scopes": (), "lives": None, **wanted})
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return all that is kept of keys, raw."""
+        return contents(self.table)
