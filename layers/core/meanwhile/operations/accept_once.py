@@ -1,0 +1,110 @@
+"""Accept once: however often a request is sent, one response answers it.
+
+With an idempotency key, the key is taken first, for the id that the response will have; then the response
+is written where nothing of it is yet, all of it or none. Whoever comes with a key that is taken reads that
+response, and writes it if nobody has: so a call that died between the two writes is completed, and a call
+that was only slow finds its response there and touches nothing.
+
+Without one, the response leaves a trace: what an SDK sends again a little later is led to it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from meanwhile.domain.attempt import IDEMPOTENCY_KEY, Attempt, Taken, Trace
+from meanwhile.domain.errors import InvalidRequest, ResponseNotFound, Unavailable
+from meanwhile.domain.request import Request
+from meanwhile.domain.response import Head
+from meanwhile.operations.accept import Accept
+from meanwhile.operations.read import Read
+from meanwhile.storage.stores import Stores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptOnce:
+    """Takes a request for its owner, unless a call before has taken it."""
+
+    stores: Stores
+    accept: Accept
+    read: Read
+    now: Callable[[], float]
+    key_seconds: float
+    """How long a key is remembered."""
+    trace_seconds: float
+    """How long an SDK's retry is led to what it repeats."""
+    unstored_retention_seconds: float
+
+    def __call__(self, owner: str, request: Request, attempt: Attempt) -> Taken:
+        """Return the response that answers this request: two calls for a new one, three with a key.
+
+        Raises:
+            InvalidRequest: The key was used for another request, or for a response that is gone.
+            Unavailable: It could not be stored; with a key it is safe to try again.
+            OwnerDeleted: The owner's key is destroyed.
+        """
+        if attempt.key is not None:
+            return self._under(attempt.key, owner, request, attempt.digest)
+        if attempt.repeats and (twin := self._twin(owner, attempt.digest)):
+            return Taken(head=twin, replayed=True)
+        trace = Trace(digest=attempt.digest, expires_at=int(self.now() + self.trace_seconds))
+        return Taken(head=self.accept(owner, request, trace), replayed=False)
+
+    def _twin(self, owner: str, digest: bytes) -> Head | None:
+        """Return what the call before has made, if it is there, whole, and not deleted since."""
+        response_id = self.stores.marks.traced(owner, digest, now=self.now())
+        if response_id is None:
+            return None
+        try:
+            return self.read.record(owner, response_id)[0].head
+        except ResponseNotFound:
+            return None
+
+    def _under(self, key: str, owner: str, request: Request, digest: bytes) -> Taken:
+        head, now = self.accept.head_of(owner, request), self.now()
+        keyed = self.stores.marks.take(
+            owner,
+            key,
+            digest,
+            response_id=head.id,
+            now=now,
+            until=min(now + self.key_seconds, head.expires_at),
+        )
+        if not keyed.same_request:
+            raise _reused(
+                f"This {IDEMPOTENCY_KEY} was used for another request. Use a new key for a new one."
+            )
+        if keyed.response_id != head.id:
+            there = self._there(owner, keyed.response_id)
+            if there is not None:
+                return Taken(head=there, replayed=True)
+            if not request.store and now >= keyed.created_at + self.unstored_retention_seconds:
+                raise _gone()  # never written, or written, ended and forgotten: nobody can tell any more
+            head = replace(head, id=keyed.response_id)
+        if self.stores.responses.accept_once(head, request):
+            self.accept.send(head)
+            return Taken(head=head, replayed=False)
+        there = self._there(owner, head.id)
+        if there is None:
+            raise Unavailable("somebody else is writing this response")
+        return Taken(head=there, replayed=True)
+
+    def _there(self, owner: str, response_id: str) -> Head | None:
+        """Return the response that a key has made; `None` if it was never written.
+
+        Raises:
+            InvalidRequest: It was, and is gone.
+        """
+        record = self.stores.responses.record(response_id)
+        if record is None:
+            return None
+        if record.head.owner != owner or record.head.is_gone(self.now()):
+            raise _gone()
+        return record.head if record.request is not None else None
+
+
+def _gone() -> InvalidRequest:
+    return _reused(f"The response that this {IDEMPOTENCY_KEY} has made is gone. Use a new key to ask again.")
+
+
+def _reused(message: str) -> InvalidRequest:
+    return InvalidRequest(message, param=IDEMPOTENCY_KEY, code="idempotency_key_reused")
