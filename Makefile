@@ -16,16 +16,18 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --no-config --no-header --no-annot
 	--no-emit-find-links --generate-hashes $(LOCK_FLAGS)
 OVERRIDES := $(strip $(patsubst %,Architecture=%,$(filter-out arm64,$(ARCHITECTURE))) $(PARAMETERS))
 
-.PHONY: help demo pictures up test lint check bench chaos lock vocabulary build deploy clean
+.PHONY: help demo pictures parameters up test fuzz lint check bench chaos lock vocabulary build deploy clean
 
 help:
 	@echo "make demo     one answer that outlives its connection and its worker, on this machine"
 	@echo "make up       the whole service on this machine, at http://127.0.0.1:8787/v1"
 	@echo "make test     every test"
 	@echo "make check    format, lint, types, template and every test"
+	@echo "make fuzz     5,500 calls made up from the OpenAPI document, and 10,000 broken bodies"
 	@echo "make bench    the numbers that the design promises"
 	@echo "make chaos    workers killed at random; every answer must still arrive"
 	@echo "make pictures the terminal pictures of the README, from real runs"
+	@echo "make parameters  the page of parameters, from its table"
 	@echo "make lock     pin the requirements anew (LOCK_FLAGS=--upgrade for newer ones)"
 	@echo "make build    what will be deployed (ARCHITECTURE=x86_64 if not arm64)"
 	@echo "make deploy   into your AWS account (PARAMETERS='Name=value ...')"
@@ -38,6 +40,9 @@ demo: $(READY)
 pictures: $(READY)
 	@exec $(RUN) infra.local.pictures
 
+parameters: $(READY)
+	@$(RUN) infra.parameters
+
 up: $(READY) $(VOCABULARY)
 	@exec $(RUN) infra.local
 
@@ -49,6 +54,11 @@ chaos: $(READY)
 
 test: $(READY) $(VOCABULARY)
 	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup
+
+# The same tests as among the others, with thousands of cases instead of hundreds.
+fuzz: $(READY) $(VOCABULARY)
+	@$(RUN) pytest -q -n $(WORKERS) --dist worksteal --hypothesis-profile=fuzz \
+		tests/integration/web/test_any_call.py tests/integration/web/test_any_bytes.py
 
 lint: $(READY)
 	@$(RUN) ruff format --check --quiet . || { echo "Not formatted; run: $(RUN) ruff format ." >&2; exit 1; }

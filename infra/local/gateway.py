@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from infra.local.compression import compressed
 from infra.local.errors import Throttled
 from infra.local.log import log
 from infra.local.pool import Pool
@@ -124,9 +125,11 @@ class Gateway:
         if result.error is not None or len(result.payload) > MAX_ANSWER:
             raise _Refused(FAILED)
         try:
-            await answer.whole(*answer_of(result.payload, request, api))
+            status, headers, body = answer_of(result.payload, request, api)
         except MalformedAnswer:
             raise _Refused(FAILED) from None
+        asked, minimum = dict(request.headers), api.minimum_compression_size
+        await answer.whole(status, *compressed(headers, body, asked=asked, minimum=minimum))
 
     async def _proxied(
         self, server: WebServer, request: Request, context: dict[str, Any], sink: "_Sink"

@@ -52,6 +52,8 @@ class Api:
     """By path, then by method in capitals or ANY."""
     gateway_responses: Mapping[str, Mapping[str, Any]]
     binary_types: tuple[str, ...]
+    minimum_compression_size: int | None = None
+    """Bytes from which buffered answers are compressed for clients that take that; None, never."""
 
     def match(self, method: str, path: str) -> Match | None:
         """Return the route of a request, or None. The path is percent-encoded and without the stage."""
@@ -85,7 +87,7 @@ def apis_of(resources: Resources) -> dict[str, Api]:
 
 
 def _api(resources: Resources, name: str, stage: str, variables: Mapping[str, str]) -> Api:
-    given = resources.properties(name, "Body", "BinaryMediaTypes")
+    given = resources.properties(name, "Body", "BinaryMediaTypes", "MinimumCompressionSize")
     body = given.get("Body") or {}
     paths = {
         path: {
@@ -112,6 +114,7 @@ def _api(resources: Resources, name: str, stage: str, variables: Mapping[str, st
         paths,
         responses,
         tuple(kind.replace("~1", "/") for kind in binary),
+        int(given["MinimumCompressionSize"]) if "MinimumCompressionSize" in given else None,
     )
 
 

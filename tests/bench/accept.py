@@ -21,19 +21,31 @@ def measure() -> Report:
             service.create(1, model="simulator-fast")
         took = time.perf_counter() - started
         warm = Spent.so_far(service.stack, STREAM)
+        service.stack.reset_calls()
+        for number in range(_ACCEPTS):
+            service.create(1, model="simulator-fast", key=f"key-{number}")
+        keyed = Spent.so_far(service.stack, STREAM)
         service.until_idle(1, seconds=5)
     share = warm.moto_seconds / took
     table = Table(
         title="Accept: one POST /responses, prompt of 1 kB",
         columns=COLUMNS,
-        rows=[*cold.rows(who="cold"), *warm.rows(per=_ACCEPTS, who="warm")],
+        rows=[
+            *cold.rows(who="cold"),
+            *warm.rows(per=_ACCEPTS, who="warm"),
+            *keyed.rows(per=_ACCEPTS, who="key"),
+        ],
         notes=[
-            f"cold: the first request of a fresh process. warm: mean of {_ACCEPTS}.",
+            f"cold: the first request of a fresh process. warm: mean of {_ACCEPTS}. "
+            "key: the same, each with an idempotency key.",
             f"moto's share of the time that warm accepts took, one after the other: {share:.0%}.",
         ],
     )
     return Report(
         name="accept",
         tables=[table],
-        targets=[Target(what="AWS calls to accept, warm", value=warm.count / _ACCEPTS, limit=2)],
+        targets=[
+            Target(what="AWS calls to accept, warm", value=warm.count / _ACCEPTS, limit=2),
+            Target(what="AWS calls to accept with a key, warm", value=keyed.count / _ACCEPTS, limit=3),
+        ],
     )

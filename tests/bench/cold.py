@@ -103,6 +103,7 @@ def _run(function: _Start, program: str, *arguments: str) -> str:
         "AWS_SECRET_ACCESS_KEY": "bench",
         "RESPONSES_TABLE": "bench",
         "OWNER_KEYS_TABLE": "bench",
+        "API_KEYS_TABLE": "bench",
         "BUCKET": "bench",
         "MASTER_KEY": "bench",
         "WORK_QUEUE_URL": "https://localhost/bench",

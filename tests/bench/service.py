@@ -32,10 +32,11 @@ class Service:
     stack: LocalStack
     http: httpx.Client
 
-    def create(self, tokens: int, *, model: str = "simulator") -> str:
+    def create(self, tokens: int, *, model: str = "simulator", key: str | None = None) -> str:
         """Ask for so many tokens in the background, with a prompt of 1 kB; return the response's id."""
-        answer = self.http.post("/responses", json=body(tokens, model=model)).raise_for_status()
-        return str(answer.json()["id"])
+        keyed = {"idempotency-key": key} if key else {}
+        answer = self.http.post("/responses", json=body(tokens, model=model), headers=keyed)
+        return str(answer.raise_for_status().json()["id"])
 
     def get(self, response_id: str) -> dict[str, Any]:
         """Poll once."""

@@ -24,6 +24,21 @@ def test_accepting_takes_two_calls(stack: LocalStack, sdk: OpenAI) -> None:
     ended(sdk, response.id)
 
 
+def test_accepting_with_a_key_takes_three_calls(stack: LocalStack, sdk: OpenAI) -> None:
+    """The key first. The same call again reads, and gets the same response."""
+    key = {"Idempotency-Key": "order-4711"}
+    ended(sdk, ask(sdk, "Warm up.").id)
+    stack.reset_calls()
+
+    response = sdk.responses.create(model="simulator-fast", input="Hello", background=True, extra_headers=key)
+    made = calls_of(stack, "StreamFunction")
+    again = sdk.responses.create(model="simulator-fast", input="Hello", background=True, extra_headers=key)
+
+    assert made == {"PutItem": 1, "TransactWriteItems": 1, "SendMessage": 1}
+    assert again.id == response.id
+    ended(sdk, response.id)
+
+
 def test_a_poll_takes_two_calls_while_it_runs_and_one_afterwards(
     stack: LocalStack, sdk: OpenAI, upstream: Upstream
 ) -> None:

@@ -14,9 +14,10 @@ from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
+from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores
-from meanwhile.storage.table import bound_to
+from meanwhile.storage.table import OwnerIndex, bound_to
 
 REGION = "us-east-1"
 BUCKET = "meanwhile-test"
@@ -48,6 +49,8 @@ def new_table() -> str:
             {"AttributeName": "part", "AttributeType": "S"},
             {"AttributeName": "open_shard", "AttributeType": "S"},
             {"AttributeName": "due_at", "AttributeType": "N"},
+            {"AttributeName": "owner", "AttributeType": "S"},
+            {"AttributeName": "created_at", "AttributeType": "N"},
         ],
         KeySchema=[
             {"AttributeName": "response_id", "KeyType": "HASH"},
@@ -61,7 +64,18 @@ def new_table() -> str:
                     {"AttributeName": "due_at", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
+            },
+            {
+                "IndexName": "by_owner",
+                "KeySchema": [
+                    {"AttributeName": "owner", "KeyType": "HASH"},
+                    {"AttributeName": "created_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {
+                    "ProjectionType": "INCLUDE",
+                    "NonKeyAttributes": OwnerIndex.Meta.projection.non_key_attributes,
+                },
+            },
         ],
     )
     return name
@@ -92,6 +106,32 @@ def new_keys() -> dict[str, str]:
     return {"owner_keys_table": name, "master_key": master_key}
 
 
+def new_api_keys_table() -> str:
+    """Create a table for API keys; return its name."""
+    name = f"api-keys-{uuid.uuid4().hex[:8]}"
+    boto3.client("dynamodb", region_name=REGION).create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "key_hash", "AttributeType": "S"},
+            {"AttributeName": "owner", "AttributeType": "S"},
+            {"AttributeName": "created_at", "AttributeType": "N"},
+        ],
+        KeySchema=[{"AttributeName": "key_hash", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "owner",
+                "KeySchema": [
+                    {"AttributeName": "owner", "KeyType": "HASH"},
+                    {"AttributeName": "created_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return name
+
+
 def new_keyring(*, now: Callable[[], float] = lambda: 0.0, cache_seconds: float = 300) -> Keyring:
     """Return a keyring over a table and a master key of its own."""
     keys, kms = new_keys(), boto3.client("kms", region_name=REGION)
@@ -110,7 +150,10 @@ def stores_on(table: str, *, inline_bytes: int = 200_000, keyring: Keyring | Non
     keys = keyring or new_keyring()
     blobs = Blobs(BUCKET, lambda: boto3.client("s3", region_name=REGION))
     return Stores(
-        ResponseStore(items, keys, blobs, inline_bytes=inline_bytes), LeaseStore(items), LogStore(items, keys)
+        ResponseStore(items, keys, blobs, inline_bytes=inline_bytes),
+        LeaseStore(items),
+        LogStore(items, keys),
+        MarkStore(items, keys),
     )
 
 

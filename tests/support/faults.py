@@ -6,6 +6,7 @@ from typing import Any, cast
 from meanwhile.domain.errors import ServiceError
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
+from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores
 
@@ -34,6 +35,7 @@ class Faults:
             cast("ResponseStore", _Together([s.responses for s in stores], self)),
             cast("LeaseStore", _Together([s.leases for s in stores], self)),
             cast("LogStore", _Together([s.log for s in stores], self)),
+            cast("MarkStore", _Together([s.marks for s in stores], self)),
         )
 
 

@@ -9,6 +9,7 @@ from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
+from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores
 from meanwhile.storage.table import bound_to
@@ -46,6 +47,7 @@ def stores_of(aws_url: str, table: str, keys_table: str, bucket: str, master_key
         ResponseStore(items, keyring, blobs, inline_bytes=200_000),
         LeaseStore(items),
         LogStore(items, keyring),
+        MarkStore(items, keyring),
     )
 
 

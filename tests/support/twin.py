@@ -1,16 +1,18 @@
 """The stores of a response in memory: what the table does in a few lines, to test against and beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from meanwhile.domain.attempt import Keyed, Trace
 from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, SlotTaken
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
-from meanwhile.domain.response import SHARDS, Head, Lease, Record
+from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
+from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import TOMBSTONE_SECONDS, Everything, ResponseStore
 from meanwhile.storage.stores import Stores
 
@@ -28,16 +30,31 @@ class Rows:
     result: Mapping[str, Any] | None = None
 
 
+@dataclass(slots=True)
+class Marks:
+    """What leads to responses: by owner and key, by owner and digest. Times are when it is forgotten."""
+
+    keys: dict[tuple[str, str], tuple[Keyed, bytes, float]] = field(default_factory=dict)
+    traces: dict[tuple[str, bytes], tuple[str, float]] = field(default_factory=dict)
+
+
 class TwinResponses:
-    def __init__(self, rows: dict[str, Rows]) -> None:
+    def __init__(self, rows: dict[str, Rows], marks: Marks) -> None:
         self._rows = rows
+        self._marks = marks
 
-    def accept(self, head: Head, request: Request) -> None:
+    def accept(self, head: Head, request: Request, trace: Trace | None = None) -> None:
         self._rows[head.id] = Rows(head, request)
+        if trace:
+            self._marks.traces[head.owner, trace.digest] = (head.id, trace.expires_at)
 
-    def record(self, response_id: str) -> Record | None:
+    def accept_once(self, head: Head, request: Request) -> bool:
+        mine = Rows(head, request)
+        return self._rows.setdefault(head.id, mine) is mine
+
+    def record(self, response_id: str, *, owner: str | None = None) -> Record | None:
         rows = self._rows.get(response_id)
-        if rows is None:
+        if rows is None or owner not in (None, rows.head.owner):
             return None
         return Record(head=rows.head, request=rows.request, result=rows.result)
 
@@ -69,6 +86,15 @@ class TwinResponses:
         heads = [rows.head for rows in self._rows.values() if shard_of(rows.head.id, SHARDS) == shard]
         ready = [head for head in heads if head.due_at is not None and head.due_at <= now]
         return [head.id for head in sorted(ready, key=lambda head: head.due_at or 0)][:limit]
+
+    def of_owner(self, owner: str, *, behind: Head | None, since: int, page: int) -> Iterator[Listed]:
+        del page
+        mine = [rows for rows in self._rows.values() if rows.head.owner == owner and rows.request]
+        mine.sort(key=lambda rows: (rows.head.created_at, rows.head.id), reverse=True)
+        for rows in mine:
+            place = (rows.head.created_at, rows.head.id)
+            if rows.head.created_at >= since and (not behind or place < (behind.created_at, behind.id)):
+                yield Listed(rows.head, rows.request.model if rows.request else "")
 
     def postpone(self, head: Head, *, due_at: int, resends: int) -> bool:
         rows = self._rows[head.id]
@@ -137,6 +163,10 @@ class TwinLeases:
             walls=lease.walls + int(met_wall),
         )
 
+    def claimed(self, response_ids: Sequence[str]) -> set[str]:
+        leases = {response_id: self.read(response_id) for response_id in response_ids}
+        return {each for each, lease in leases.items() if lease and lease.first_claimed_at is not None}
+
     def fence_off(self, response_id: str) -> None:
         rows = self._rows.get(response_id)
         if rows and rows.lease:
@@ -166,11 +196,31 @@ class TwinLog:
         return [batch for number, batch in found if number > after and batch]
 
 
+class TwinMarks:
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+
+    def take(
+        self, owner: str, key: str, digest: bytes, *, response_id: str, now: float, until: float
+    ) -> Keyed:
+        keyed = Keyed(response_id=response_id, created_at=int(now), same_request=True)
+        there = self._marks.keys.get((owner, key))
+        if there is None or there[2] <= int(now):
+            there = self._marks.keys[owner, key] = (keyed, digest, int(until))
+        return replace(there[0], same_request=there[1] == digest)
+
+    def traced(self, owner: str, digest: bytes, *, now: float) -> str | None:
+        response_id, until = self._marks.traces.get((owner, digest), (None, 0))
+        return response_id if until > now else None
+
+
 def twin_stores() -> Stores:
     """Return empty stores in memory, which keep the promises of the real ones."""
     rows: dict[str, Rows] = {}
+    marks = Marks()
     return Stores(
-        cast("ResponseStore", TwinResponses(rows)),
+        cast("ResponseStore", TwinResponses(rows, marks)),
         cast("LeaseStore", TwinLeases(rows)),
         cast("LogStore", TwinLog(rows)),
+        cast("MarkStore", TwinMarks(marks)),
     )

@@ -9,6 +9,7 @@ from meanwhile.settings import Settings, SettingsError
 WHERE = {
     "RESPONSES_TABLE": "responses",
     "OWNER_KEYS_TABLE": "owner-keys",
+    "API_KEYS_TABLE": "api-keys",
     "BUCKET": "payloads",
     "MASTER_KEY": "alias/meanwhile",
     "WORK_QUEUE_URL": "https://sqs/work",
@@ -17,7 +18,7 @@ WHERE = {
 
 
 def test_only_where_things_are_must_be_said() -> None:
-    """A function that starts with its template's six addresses is complete; the rest has defaults."""
+    """A function that starts with its template's seven addresses is complete; the rest has defaults."""
     settings = Settings.from_env(WHERE)
 
     required = {field.name.upper() for field in fields(Settings) if field.default is MISSING}
@@ -28,13 +29,13 @@ def test_only_where_things_are_must_be_said() -> None:
 def test_a_variable_is_read_as_its_fields_type() -> None:
     """The environment holds text; the program compares numbers."""
     settings = Settings.from_env(
-        {**WHERE, "SLOTS": "7", "LEASE_SECONDS": "1.5", "LOCAL_API_KEYS": "True", "API_KEYS": "7"}
+        {**WHERE, "SLOTS": "7", "LEASE_SECONDS": "1.5", "LOCAL_API_KEYS": "True", "BUCKET": "7"}
     )
 
     assert settings.slots == 7
     assert settings.lease_seconds == 1.5
     assert settings.local_api_keys is True
-    assert settings.api_keys == "7"
+    assert settings.bucket == "7"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,7 @@ def test_one_error_names_everything_that_is_wrong() -> None:
     for said in (
         "RESPONSES_TABLE is not set",
         "OWNER_KEYS_TABLE is not set",
+        "API_KEYS_TABLE is not set",
         "MASTER_KEY is not set",
         "WORK_QUEUE_URL is not set",
         "SOLO_QUEUE_URL is not set",

@@ -17,6 +17,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from infra.local.expand import expand
 from meanwhile.settings import Settings
+from meanwhile.storage.table import OwnerIndex
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "template.yaml"
@@ -149,7 +150,7 @@ def test_a_parameter_has_its_settings_default() -> None:
         if (variable := _variable_of(name)) in SETTINGS
     ]
 
-    assert len(shared) >= 15
+    assert len(shared) >= 14
     assert [(name, str(ours)) for name, ours, theirs in shared if str(ours) != f"{theirs}"] == []
 
 
@@ -174,14 +175,11 @@ def test_nobody_can_deploy_the_local_keys() -> None:
 
 
 def test_secrets_reach_only_who_uses_them_and_are_never_shown() -> None:
-    """The worker needs no caller's key, the doors need no provider's; consoles show stars."""
-    holders = {
-        secret: {function for function in functions() if secret in variables(function)}
-        for secret in ("API_KEYS", "MODEL_API_KEY")
-    }
+    """The doors need no provider's key; consoles show stars."""
+    holders = {function for function in functions() if "MODEL_API_KEY" in variables(function)}
 
-    assert holders == {"API_KEYS": {"ApiFunction", "StreamFunction"}, "MODEL_API_KEY": {"WorkerFunction"}}
-    assert all(WRITTEN["Parameters"][name]["NoEcho"] for name in ("ApiKeys", "ModelApiKey"))
+    assert holders == {"WorkerFunction"}
+    assert WRITTEN["Parameters"]["ModelApiKey"]["NoEcho"]
 
 
 def test_every_parameter_is_explained_and_grouped() -> None:
@@ -430,7 +428,7 @@ def sent_by_the_sdk() -> set[str]:
 # ── Storage ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["ResponsesTable", "Bucket"])
+@pytest.mark.parametrize("name", ["ResponsesTable", "ApiKeysTable", "Bucket"])
 def test_what_people_were_promised_outlives_the_stack(name: str) -> None:
     """`sam delete`, or a replaced resource, must not take answers along."""
     assert expanded()[name]["DeletionPolicy"] == expanded()[name]["UpdateReplacePolicy"] == "Retain"
@@ -446,12 +444,32 @@ def test_the_table_forgets_on_time_and_remembers_after_a_mistake() -> None:
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 
+def test_buffered_answers_are_compressed_by_the_gateway() -> None:
+    """Lists and long answers are text; binary media types would turn every request into base64 instead."""
+    api = of_type("AWS::ApiGateway::RestApi")["Api"]
+
+    assert api["MinimumCompressionSize"] == 1024
+    assert "BinaryMediaTypes" not in api
+
+
 def test_the_index_of_what_is_open_carries_keys_only() -> None:
     """Every further attribute would be paid for with each accept and each end."""
-    (index,) = of_type("AWS::DynamoDB::Table")["ResponsesTable"]["GlobalSecondaryIndexes"]
+    index, _ = of_type("AWS::DynamoDB::Table")["ResponsesTable"]["GlobalSecondaryIndexes"]
 
     assert (index["IndexName"], index["Projection"]) == ("open", {"ProjectionType": "KEYS_ONLY"})
     assert [key["AttributeName"] for key in index["KeySchema"]] == ["open_shard", "due_at"]
+
+
+def test_the_index_by_owner_is_the_one_that_the_code_reads() -> None:
+    """A projected name that the template lacks would read as null, in AWS only."""
+    _, index = of_type("AWS::DynamoDB::Table")["ResponsesTable"]["GlobalSecondaryIndexes"]
+
+    assert index["IndexName"] == OwnerIndex.Meta.index_name
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["owner", "created_at"]
+    assert index["Projection"] == {
+        "ProjectionType": "INCLUDE",
+        "NonKeyAttributes": OwnerIndex.Meta.projection.non_key_attributes,
+    }
 
 
 def test_the_bucket_is_private_encrypted_and_forgets() -> None:
@@ -502,15 +520,33 @@ def test_every_function_has_a_role_of_its_own(function: str) -> None:
     assert written["ManagedPolicyArns"] == [{"Ref": "UseResponses"}]
 
 
-def test_only_the_sweeper_reads_the_index() -> None:
-    """It lists everybody's open responses, so nobody else should be able to."""
+@pytest.mark.parametrize(("index", "role"), [("open", "SweeperRole"), ("by_owner", "ApiRole")])
+def test_an_index_is_read_by_one_role_only(index: str, role: str) -> None:
+    """They list everybody's responses, so nobody else should be able to."""
     readers = [
         name
-        for name, role in of_type("AWS::IAM::Role").items()
-        if "/index/" in json.dumps(role.get("Policies", []))
+        for name, each in of_type("AWS::IAM::Role").items()
+        if f"/index/{index}" in json.dumps(each.get("Policies", []))
     ]
 
-    assert readers == ["SweeperRole"]
+    assert readers == [role]
+
+
+def test_only_the_doors_look_keys_up_and_nobody_writes_them() -> None:
+    """A stolen function makes itself no key, and lists nobody's."""
+    named = {
+        name: [
+            (listed(each["Action"]), listed(each["Resource"]))
+            for policy in role.get("Policies", [])
+            for each in policy["PolicyDocument"]["Statement"]
+            if "ApiKeysTable" in json.dumps(each)
+        ]
+        for name, role in of_type("AWS::IAM::Role").items()
+    }
+
+    only = [(["dynamodb:GetItem"], [{"Fn::GetAtt": ["ApiKeysTable", "Arn"]}])]
+    assert {name: found for name, found in named.items() if found} == {"ApiRole": only, "StreamRole": only}
+    assert "ApiKeysTable" not in json.dumps(of_type("AWS::IAM::ManagedPolicy"))
 
 
 @pytest.mark.parametrize(("queue", "function", "mapping"), mappings())

@@ -19,14 +19,16 @@ class Settings:
     # Where things are.
     responses_table: str
     owner_keys_table: str
+    api_keys_table: str
     bucket: str
     master_key: str
     """The KMS key that wraps every owner's data key: its id or ARN."""
     work_queue_url: str
     solo_queue_url: str
 
-    # Who may call. `api_keys` is `owner=sha256-of-key` pairs, separated by commas.
-    api_keys: str = ""
+    # Who may call.
+    api_key_cache_seconds: float = 30
+    """How long a key that was looked up is remembered: as long may a revoked one still open."""
     local_api_keys: bool = False
     """Accept `sk-local` and `sk-local-NAME`; only ever set by the local stack."""
     cors_allow_origin: str = "*"
@@ -59,6 +61,9 @@ class Settings:
     # Retention.
     retention_days: float = 30
     unstored_retention_seconds: float = 600
+    idempotency_key_seconds: float = 86_400
+    retry_seconds: float = 900
+    """How long after it was accepted a response is found by an SDK's retry of the call that made it."""
 
     # Bounds.
     slots: int = 50
@@ -92,6 +97,29 @@ class Settings:
         if wrong:
             raise SettingsError("; ".join(wrong))
         return cls(**values)  # type: ignore[arg-type]  # each value was read by its field's own type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSettings:
+    """Which deployment is managed: a stack in AWS by its name, else the one on this machine by its URL."""
+
+    stack: str = ""
+    url: str = "http://127.0.0.1:8787/v1"
+
+    @classmethod
+    def from_env(cls, stack: str | None, env: Mapping[str, str] = os.environ) -> Self:  # noqa: TID251  # the one place
+        """Read the settings; a stack named by the caller comes first.
+
+        Raises:
+            SettingsError: Neither a stack was named nor a service on this machine.
+        """
+        given = {"stack": stack or env.get("MEANWHILE_STACK"), "url": env.get("MEANWHILE_URL")}
+        read = cls(**{name: value for name, value in given.items() if value})
+        if not read.stack and not ClientSettings(url=read.url).is_local:
+            raise SettingsError(
+                "MEANWHILE_STACK is not set: name the CloudFormation stack there or with --stack"
+            )
+        return read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,11 @@ from meanwhile.domain.model_events import ModelEvent
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.operations.accept import Accept
+from meanwhile.operations.accept_once import AcceptOnce
+from meanwhile.operations.authenticate import Authenticate
+from meanwhile.operations.browse import Browse
 from meanwhile.operations.cancel import Cancel
+from meanwhile.operations.cancel_all import CancelAll
 from meanwhile.operations.claimed import Claim
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.end_dead import EndDead
@@ -27,13 +31,15 @@ from meanwhile.providers.retry import stream_with_patience
 from meanwhile.providers.router import Providers
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
+from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
+from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores
-from meanwhile.storage.table import bound_to
+from meanwhile.storage.table import Item, bound_to, sharing
 from meanwhile.tokens import Tokens
 from meanwhile.vocabulary import Vocabularies
 
@@ -84,10 +90,26 @@ def ask() -> Ask:
 
 
 @cache
+def authenticate() -> Authenticate:
+    """Return what knows who calls."""
+    return Authenticate(
+        ApiKeys(sharing(api_keys_in(settings().api_keys_table), items())),
+        now=now,
+        cache_seconds=settings().api_key_cache_seconds,
+    )
+
+
+@cache
+def items() -> type[Item]:
+    """Return the table of responses."""
+    return bound_to(settings().responses_table)
+
+
+@cache
 def keyring() -> Keyring:
     """Return the owners' data keys."""
     return Keyring(
-        wrapped_keys_in(settings().owner_keys_table),
+        sharing(wrapped_keys_in(settings().owner_keys_table), items()),
         lambda: aws_client("kms"),
         master_key=settings().master_key,
         now=now,
@@ -98,12 +120,12 @@ def keyring() -> Keyring:
 @cache
 def stores() -> Stores:
     """Return where responses live."""
-    items = bound_to(settings().responses_table)
     blobs = Blobs(settings().bucket, lambda: aws_client("s3"))
     return Stores(
-        ResponseStore(items, keyring(), blobs, inline_bytes=settings().inline_bytes),
-        LeaseStore(items),
-        LogStore(items, keyring()),
+        ResponseStore(items(), keyring(), blobs, inline_bytes=settings().inline_bytes),
+        LeaseStore(items()),
+        LogStore(items(), keyring()),
+        MarkStore(items(), keyring()),
     )
 
 
@@ -129,9 +151,28 @@ def accept() -> Accept:
         queue=queue(),
         now=now,
         retention_seconds=settings().retention_days * _DAY,
-        open_seconds=settings().queue_deadline_seconds + settings().response_deadline_seconds + _DAY,
+        open_seconds=_open_seconds(),
         resend_seconds=settings().resend_seconds,
     )
+
+
+@cache
+def accept_once() -> AcceptOnce:
+    """Return what takes requests, each once however often it is sent."""
+    return AcceptOnce(
+        stores=stores(),
+        accept=accept(),
+        read=read(),
+        now=now,
+        key_seconds=settings().idempotency_key_seconds,
+        trace_seconds=settings().retry_seconds,
+        unstored_retention_seconds=settings().unstored_retention_seconds,
+    )
+
+
+def _open_seconds() -> float:
+    """Return how long a response can be open at the longest."""
+    return settings().queue_deadline_seconds + settings().response_deadline_seconds + _DAY
 
 
 @cache
@@ -149,6 +190,18 @@ def watch(head: Head, request: Request) -> Watch:
 def cancel() -> Cancel:
     """Return what cancels."""
     return Cancel(read=read(), ending=ending(), now=now)
+
+
+@cache
+def browse() -> Browse:
+    """Return what lists responses."""
+    return Browse(stores=stores(), now=now, open_seconds=_open_seconds())
+
+
+@cache
+def cancel_all() -> CancelAll:
+    """Return what cancels everything of an owner."""
+    return CancelAll(stores=stores(), cancel=cancel(), now=now, open_seconds=_open_seconds())
 
 
 @cache

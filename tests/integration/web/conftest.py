@@ -7,10 +7,14 @@ import boto3
 import httpx
 import pytest
 from botocore.client import BaseClient
+from hypothesis import settings
 
 from meanwhile import wiring
 from tests.integration.web.world import World, client_of, forget_wiring, sdk_of
 from tests.support import aws
+
+settings.register_profile("fuzz", max_examples=2500)
+"""`make fuzz`: 500 calls of each operation and 10,000 bodies, instead of 20 and 400."""
 
 
 @pytest.fixture(scope="package")
@@ -24,6 +28,7 @@ def table() -> Iterator[dict[str, Any]]:
         yield {
             "responses_table": name,
             **aws.new_keys(),
+            "api_keys_table": aws.new_api_keys_table(),
             "bucket": aws.new_bucket(),
             "work_queue_url": work,
             "solo_queue_url": solo,

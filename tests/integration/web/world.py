@@ -18,7 +18,7 @@ from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.transcript import Transcript
 from meanwhile.web.app import app
 
-_LASTING = {wiring.stores, wiring.keyring, wiring.queue, wiring.aws_client}
+_LASTING = {wiring.items, wiring.stores, wiring.keyring, wiring.queue, wiring.aws_client}
 """Parts that hold a connection: making one takes longer than a test."""
 
 _WIRED = [made for made in vars(wiring).values() if hasattr(made, "cache_clear")]
@@ -74,7 +74,7 @@ class World:
     def only_id(self) -> str:
         """Return the id of the one response there is."""
         found: str
-        (found,) = {item["response_id"]["S"] for item in self.items()}
+        (found,) = {item["response_id"]["S"] for item in self.items() if item["part"]["S"] == "head"}
         return found
 
     def set(self, **settings: object) -> None:

@@ -11,6 +11,7 @@ from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, Te
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.operations.accept import Accept
+from meanwhile.operations.accept_once import AcceptOnce
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.read import Read
@@ -28,6 +29,7 @@ STOP = Finished(FinishReason.STOP)
 SETTINGS = Settings(
     responses_table="",
     owner_keys_table="",
+    api_keys_table="",
     bucket="",
     master_key="",
     work_queue_url="",
@@ -89,6 +91,15 @@ class Shop:
             retention_seconds=30 * DAY,
             open_seconds=2 * DAY,
             resend_seconds=60,
+        )
+        self.once = AcceptOnce(
+            stores=self.stores,
+            accept=self.accept,
+            read=self.read,
+            now=self.clock,
+            key_seconds=DAY,
+            trace_seconds=900,
+            unstored_retention_seconds=600,
         )
 
     def ask(self, model: str, *says: Sequence[Any]) -> Head:

@@ -67,6 +67,22 @@ def test_a_binary_type_travels_as_base64_both_ways(http: httpx.Client) -> None:
     assert answer.content == b"\x89PNG"
 
 
+@pytest.mark.parametrize(
+    ("size", "codings", "coding"),
+    [(1024, "gzip, deflate", "gzip"), (1024, "br;q=1.0, gzip;q=0.8", "gzip"), (1023, "gzip", None),
+     (1024, "identity", None), (1024, "gzip;q=0", None), (1024, "*", None)],
+)  # fmt: skip
+def test_a_large_answer_is_compressed_for_who_takes_that(
+    http: httpx.Client, size: int, codings: str, coding: str | None
+) -> None:
+    """MinimumCompressionSize: the gateway's work, so functions answer in plain text."""
+    answer = http.post("/do", json={"do": "big", "bytes": size}, headers={"accept-encoding": codings})
+
+    assert answer.headers.get("content-encoding") == coding
+    assert answer.text == "x" * size
+    assert (int(answer.headers["content-length"]) < size) is (coding is not None)
+
+
 def test_a_header_may_have_several_values(http: httpx.Client) -> None:
     """Two cookies in one answer."""
     answer = http.post("/do", json={"do": "cookies"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from meanwhile.settings import ClientSettings, SettingsError
+from meanwhile.settings import ClientSettings, DeploymentSettings, SettingsError
 
 
 def test_without_a_word_it_is_the_stack_on_this_machine() -> None:
@@ -45,3 +45,27 @@ def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
         ClientSettings.from_env({"MEANWHILE_API_KEY": key})
 
     assert key.strip() not in str(caught.value)
+
+
+# ── Which deployment is managed ───────────────────────────────────────────────────────────────────────
+
+
+def test_without_a_word_the_stack_on_this_machine_is_managed() -> None:
+    """As every other command goes there."""
+    found = DeploymentSettings.from_env(None, {"MEANWHILE_STACK": "", "MEANWHILE_URL": ""})
+
+    assert (found.stack, found.url) == ("", ClientSettings().url)
+
+
+def test_a_stack_is_named_by_the_option_before_the_environment() -> None:
+    """Also where the URL is this machine's."""
+    env = {"MEANWHILE_STACK": "usual"}
+
+    assert DeploymentSettings.from_env(None, env).stack == "usual"
+    assert DeploymentSettings.from_env("other", env).stack == "other"
+
+
+def test_a_service_elsewhere_says_nothing_about_its_stack() -> None:
+    """A command meant for it must not end owners on this machine."""
+    with pytest.raises(SettingsError, match="MEANWHILE_STACK is not set"):
+        DeploymentSettings.from_env(None, {"MEANWHILE_URL": "https://api.example.com/v1"})

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -234,8 +235,10 @@ def test_a_list_is_read_page_by_page_up_to_its_limit(
     service: FakeService, session: Session, out: Console
 ) -> None:
     """The service gives a hundred at most; the cursor is the last id."""
-    first = {"data": [response("queued", id=f"resp_{n}") for n in range(100)], "has_more": True}
-    second = {"data": [response("queued", id="resp_100"), response("queued", id="resp_x")], "has_more": True}
+    first: dict[str, Any] = {"data": [response("queued", id=f"resp_{n}") for n in range(100)]}
+    first |= {"last_id": "resp_99", "has_more": True}
+    both = [response("queued", id="resp_100"), response("queued", id="resp_x")]
+    second = {"data": both, "last_id": "resp_x", "has_more": True}
     service.on("GET /responses?status=open&limit=100", first)
     service.on("GET /responses?status=open&after=resp_99&limit=1", second)
 

@@ -4,6 +4,8 @@ From two recordings of February 2026 in background mode, a text answer (streamed
 call (polled). `test_recorded_traffic.py` compares these with the recordings wherever they are at hand.
 """
 
+from typing import Any
+
 TEXT_STREAM: list[tuple[str, set[str]]] = [
     ("response.created", {"response"}),
     ("response.queued", {"response"}),
@@ -73,3 +75,18 @@ NOT_OURS = {"prompt_cache_retention", "billing"}
 """Keys of the recordings that the Open Responses specification does not have."""
 
 SERVICE_TIER = {"queued": "auto", "in_progress": "auto", "completed": "default"}
+
+
+def check_response(response: dict[str, Any]) -> None:
+    """Fail unless a response object, of whatever status, has the shape of the recorded ones."""
+    assert set(response) - NOT_OURS - {"conversation"} == {*ALWAYS, *NULL_UNLESS_ASKED, *NULL_UNTIL_COMPLETED}
+    assert {key: type(response[key]) for key in ALWAYS} == ALWAYS
+    assert {key for key in NULL_UNLESS_ASKED if response[key] is not None} == set()
+    completed = response["status"] == "completed"
+    for key, kind in NULL_UNTIL_COMPLETED.items():
+        assert type(response[key]) is (kind if completed else type(None))
+    assert response["service_tier"] == SERVICE_TIER[response["status"]]
+    assert response["text"]["format"] == {"type": "text"}
+    assert response["reasoning"] == {"effort": None, "summary": None}
+    if completed:
+        assert set(response["usage"]) == USAGE_KEYS

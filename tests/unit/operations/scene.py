@@ -13,6 +13,7 @@ from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.transcript import Transcript
 from meanwhile.operations.accept import Accept
+from meanwhile.operations.accept_once import AcceptOnce
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.claimed import Claim, Claimed
 from meanwhile.operations.delete import Delete
@@ -113,6 +114,15 @@ class Scene:
             retention_seconds=KEPT,
             open_seconds=2 * DAY,
             resend_seconds=RESEND,
+        )
+        self.once = AcceptOnce(
+            stores=stores,
+            accept=self.accept,
+            read=self.read,
+            now=self.clock,
+            key_seconds=DAY,
+            trace_seconds=15 * MINUTE,
+            unstored_retention_seconds=10 * MINUTE,
         )
         self.sweeper = Sweep(
             stores=stores,

@@ -16,6 +16,7 @@ WITH_UPSTREAM = Catalogue.load(has_upstream=True)
 SETTINGS = Settings(
     responses_table="t",
     owner_keys_table="k",
+    api_keys_table="a",
     bucket="b",
     master_key="m",
     work_queue_url="q",

@@ -1,30 +1,10 @@
-"""From keys to owners."""
-
-import hashlib
+"""From keys to owners, where no table is asked."""
 
 import pytest
 
-from meanwhile.settings import Settings, SettingsError
-from meanwhile.web.auth import owner_of
-
-
-def settings(*, keys: str = "", local: bool = False) -> Settings:
-    """Return settings that know these keys."""
-    return Settings(
-        responses_table="t",
-        owner_keys_table="k",
-        bucket="b",
-        master_key="m",
-        work_queue_url="w",
-        solo_queue_url="s",
-        api_keys=keys,
-        local_api_keys=local,
-    )
-
-
-def sha(key: str) -> str:
-    """Return what is configured of a key."""
-    return hashlib.sha256(key.encode()).hexdigest()
+from meanwhile.domain.errors import InvalidRequest, NotPermitted
+from meanwhile.domain.keys import Caller, Scope, account_of, is_account, is_owner
+from meanwhile.web.auth import local_caller
 
 
 @pytest.mark.parametrize(
@@ -39,37 +19,49 @@ def sha(key: str) -> str:
         ("sk-local-a b", None),
         ("sk-local-é", None),
         ("sk-local-alice\n", None),
+        ("sk-local-a/b", None),
         ("SK-LOCAL", None),
         ("", None),
     ],
 )
 def test_on_one_machine_the_key_names_its_owner(key: str, owner: str | None) -> None:
-    """Several owners can be played without configuring any."""
-    assert owner_of(key, settings(local=True)) == owner
+    """Several owners can be played without making any key."""
+    found = local_caller(key)
+
+    assert (found.owner(None) if found else None) == owner
 
 
-@pytest.mark.parametrize("key", ["sk-local", "sk-local-alice"])
-def test_elsewhere_the_local_keys_open_nothing(key: str) -> None:
-    """They are printed in the README."""
-    assert owner_of(key, settings()) is None
+def test_on_one_machine_a_key_may_act_for_anybody_under_its_account() -> None:
+    """What an application does later with a key of its own can be tried at once."""
+    local = local_caller("sk-local-app")
+
+    assert local is not None
+    assert local.owner("alice@example.com") == "app/alice@example.com"
 
 
-def test_a_configured_key_belongs_to_its_owner() -> None:
-    """An owner may have several keys, for instance while one is replaced."""
-    keys = f"team={sha('old')}, team={sha('new').upper()},other={sha('éclair')},"
+@pytest.mark.parametrize("user", ["alice", "a@b.example", "auth0|5f", "x" * 63, "..", "a:b=c+d"])
+def test_a_user_is_an_owner_under_the_account(user: str) -> None:
+    """The account's own name holds no slash, so no user is taken for one, or for another's user."""
+    owner = Caller("team", {Scope.ACT_AS}).owner(user)
 
-    assert owner_of("old", settings(keys=keys)) == "team"
-    assert owner_of("new", settings(keys=keys)) == "team"
-    assert owner_of("éclair", settings(keys=keys)) == "other"
-    assert owner_of(sha("old"), settings(keys=keys)) is None
+    assert owner == f"team/{user}"
+    assert is_owner(owner)
+    assert not is_account(owner)
+    assert account_of(owner) == "team"
+    assert len(owner) <= 128
 
 
-@pytest.mark.parametrize(
-    "wrong", ["team", "team=abc", f"te am={'0' * 64}", f"={'0' * 64}", f"team={'0' * 64};"]
-)
-def test_a_key_that_is_configured_wrongly_is_noticed(wrong: str) -> None:
-    """Left out in silence, it would look like a caller's mistake. The error repeats nothing of it."""
-    with pytest.raises(SettingsError, match="pair 2 is not owner=sha256") as caught:
-        owner_of("key", settings(keys=f"good={sha('x')},{wrong}"))
+@pytest.mark.parametrize("user", ["", " ", "a b", "a/b", "é", "x" * 64, "alice\n", "alice, bob", "a\x00"])
+def test_what_cannot_be_a_user_is_refused(user: str) -> None:
+    """An empty header would otherwise act for the account itself; the error repeats nothing of it."""
+    with pytest.raises(InvalidRequest) as caught:
+        Caller("team", {Scope.ACT_AS}).owner(user)
 
-    assert wrong not in str(caught.value)
+    assert caught.value.param == "x-on-behalf-of"
+
+
+@pytest.mark.parametrize("user", ["alice", "", "a/b"])
+def test_without_the_scope_nobody_is_acted_for(user: str) -> None:
+    """Nor is the header ignored: it says that the caller means somebody else."""
+    with pytest.raises(NotPermitted, match="act_as"):
+        Caller("team").owner(user)

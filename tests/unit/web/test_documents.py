@@ -71,6 +71,8 @@ def test_every_route_is_documented() -> None:
 
     assert found == {
         ("post", "/responses"): "createResponse",
+        ("get", "/responses"): "listResponses",
+        ("post", "/responses/cancel_all"): "cancelAllResponses",
         ("post", "/responses/input_tokens"): "countInputTokens",
         ("get", "/responses/{response_id}"): "getResponse",
         ("delete", "/responses/{response_id}"): "deleteResponse",
@@ -93,7 +95,7 @@ def test_every_operation_names_its_key_and_its_failures() -> None:
     """A bearer key, and the one error shape; FastAPI's own 422 never happens."""
     for path, method, operation in operations():
         assert operation["security"] == [{"HTTPBearer": []}], (method, path)
-        assert set(operation["responses"]) == {"200", "400", "401", "404", "413", "500", "503"}
+        assert set(operation["responses"]) == {"200", "400", "401", "403", "404", "413", "500", "503"}
         for status, answer in operation["responses"].items():
             (reference,) = references(answer["content"])
             assert reference.endswith("/Failure") is (status != "200")

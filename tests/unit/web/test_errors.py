@@ -24,6 +24,7 @@ ANSWERS: dict[type[domain.ServiceError], int] = {
     domain.NotCancellable: 400,
     domain.StillRunning: 400,
     domain.NotAuthenticated: 401,
+    domain.NotPermitted: 403,
     domain.ResponseNotFound: 404,
     errors.ModelNotFound: 404,
     errors.UnknownUrl: 404,

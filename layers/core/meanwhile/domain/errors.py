@@ -4,6 +4,9 @@
     ├── RequestError              the caller can fix it
     │   ├── InvalidRequest            a parameter is wrong; `param` names it
     │   ├── NotAuthenticated          no key, or one we do not know
+    │   ├── NotPermitted              the key is known, and may not do that
+    │   ├── KeyNotFound, KeyNotGood   no such API key to manage, or it has ended
+    │   ├── OwnerNotFound             nothing is kept of such an owner
     │   ├── ResponseNotFound          no such id, another owner's, deleted, or expired
     │   ├── NotCancellable            it has already ended otherwise
     │   ├── StillRunning              it cannot be deleted yet
@@ -59,6 +62,30 @@ class NotAuthenticated(RequestError):
     """There is no key, or one that nobody here knows."""
 
     code = "invalid_api_key"
+
+
+class NotPermitted(RequestError):
+    """The key is known, and lacks the scope for what was asked."""
+
+    code = "insufficient_scope"
+
+
+class KeyNotFound(RequestError):
+    """There is no API key with that id."""
+
+    code = "key_not_found"
+
+
+class KeyNotGood(RequestError):
+    """The API key has expired or was revoked."""
+
+    code = "key_not_good"
+
+
+class OwnerNotFound(RequestError):
+    """Nothing is kept of an owner with that name."""
+
+    code = "owner_not_found"
 
 
 class ResponseNotFound(RequestError):

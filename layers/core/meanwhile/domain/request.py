@@ -43,15 +43,15 @@ class Request:
 
     def to_json(self) -> Json:
         """Return it as plain JSON values, without those that are what they would be anyway."""
-        plain = asdict(type(self)(model="", input=[]))
-        return {name: value for name, value in asdict(self).items() if value != plain[name]}
+        plain = asdict(type(self)(model=self.model, input=[]))
+        always = {"model", "input"}
+        return {name: value for name, value in asdict(self).items() if name in always or value != plain[name]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Rebuild what `to_json` gave; names that a later version dropped are ignored."""
         known = {each.name for each in fields(cls)}
-        whole = {"model": "", "input": []} | dict(stored)
-        return cls(**{name: value for name, value in whole.items() if name in known})
+        return cls(**{name: value for name, value in stored.items() if name in known})
 
     @property
     def text_format(self) -> Json:

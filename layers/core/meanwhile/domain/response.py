@@ -75,6 +75,14 @@ class Head:
         return self.deleted or now >= self.expires_at
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A response as a list of its owner's has it."""
+
+    head: Head
+    model: str
+
+
 SHARED_WALLS = 2
 """Walls after which a response is given an invocation to itself: its model call may need a whole one."""
 

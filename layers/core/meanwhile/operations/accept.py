@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from meanwhile.domain.attempt import Trace
 from meanwhile.domain.errors import Unavailable
 from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Request
@@ -26,16 +27,23 @@ class Accept:
     """How long a response can be open at the longest: in the queue and at work."""
     resend_seconds: float
 
-    def __call__(self, owner: str, request: Request) -> Head:
+    def __call__(self, owner: str, request: Request, trace: Trace | None = None) -> Head:
         """Store and queue the request; return its head.
 
         Raises:
             Unavailable: It could not be stored. It may run all the same if only the answer was lost;
                 the sweeper removes what is half written.
         """
+        head = self.head_of(owner, request)
+        self.stores.responses.accept(head, request, trace)
+        self.send(head)
+        return head
+
+    def head_of(self, owner: str, request: Request) -> Head:
+        """Return the head of a response that is accepted now, under a new id."""
         created = int(self.now())
         kept = self.retention_seconds if request.store else 0
-        head = Head(
+        return Head(
             id=new_id("resp"),
             owner=owner,
             created_at=created,
@@ -44,9 +52,10 @@ class Accept:
             expires_at=created + int(max(kept, self.open_seconds)),
             due_at=created + int(self.resend_seconds),
         )
-        self.stores.responses.accept(head, request)
+
+    def send(self, head: Head) -> None:
+        """Ask for it to be worked on, now or by the next sweep."""
         try:
-            self.queue.send(head.id, owner)
+            self.queue.send(head.id, head.owner)
         except Unavailable:
             logger.warning("not queued; the sweeper will send it", extra={"response_id": head.id})
-        return head

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meanwhile.domain.answer import Answer, fold
-from meanwhile.domain.errors import OwnerDeleted, ResponseNotFound
+from meanwhile.domain.errors import LogCorrupt, OwnerDeleted, ResponseNotFound
 from meanwhile.domain.log import facts_of
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head, Record
@@ -42,7 +42,7 @@ class Read:
             ResponseNotFound: As above.
         """
         try:
-            record = self.stores.responses.record(response_id)
+            record = self.stores.responses.record(response_id, owner=owner)
         except OwnerDeleted as error:
             raise ResponseNotFound(response_id) from error
         if record is None or record.request is None:
@@ -56,9 +56,12 @@ class Read:
 
         Raises:
             ResponseNotFound: It ended so long ago that it is past its retention.
+            LogCorrupt: A part of it is missing.
         """
         batches = self.stores.log.read(head)
         answer = fold(head.id, facts_of(batches), background=head.background)
+        if head.has_ended and answer.end is None:
+            raise LogCorrupt("the head has ended, and the log has not")
         if answer.end and not head.has_ended and self.now() >= answer.end.at + _MEND_AFTER:
             self.ending.finish(head, answer)
         if answer.end and self.ending.ended(head, answer.end).is_gone(self.now()):

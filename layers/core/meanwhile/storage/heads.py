@@ -22,6 +22,16 @@ def head_item(items: type[Item], head: Head) -> Item:
     )
 
 
+def key_in_owner_index(head: Head) -> dict[str, dict[str, str]]:
+    """Return where a head stands in its owner's index, as DynamoDB takes it to go on behind it."""
+    return {
+        "owner": {"S": head.owner},
+        "created_at": {"N": str(head.created_at)},
+        "response_id": {"S": head.id},
+        "part": {"S": HEAD},
+    }
+
+
 def to_head(item: Item) -> Head:
     """Return the head an item holds; of a tombstone, one that nobody owns."""
     return Head(

@@ -1,8 +1,10 @@
 """Leases: who may write to a response's log. One small item each, updated by compare-and-set."""
 
+from collections.abc import Sequence
+
 from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone
 from meanwhile.domain.response import SHARED_WALLS, Lease
-from meanwhile.storage.table import LEASE, Conflict, Item, errors_translated
+from meanwhile.storage.table import LEASE, Conflict, Item, errors_translated, items_at
 
 
 class LeaseStore:
@@ -83,6 +85,13 @@ class LeaseStore:
             if there is None or there.epoch != lease.epoch:
                 raise
             # Given back already: the answer to that was lost.
+
+    def claimed(self, response_ids: Sequence[str]) -> set[str]:
+        """Return which of up to 100 responses a worker has ever claimed: those have left the queue."""
+        if not response_ids:
+            return set()
+        found = items_at(self._items, [(response_id, LEASE) for response_id in response_ids])
+        return {item.response_id for item in found if item.first_claimed_at is not None}
 
     def fence_off(self, response_id: str) -> None:
         """Raise the epoch, so that whoever holds the lease loses it with the next heartbeat."""

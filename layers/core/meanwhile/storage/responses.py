@@ -1,20 +1,32 @@
 """Heads, requests and results of responses, and the index of those that are open."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from meanwhile.domain.attempt import Trace
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
-from meanwhile.domain.response import SHARDS, Head, Lease, Record, Status
+from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record, Status
 from meanwhile.storage.blobs import Blobs
-from meanwhile.storage.heads import head_item, to_head
+from meanwhile.storage.heads import head_item, key_in_owner_index, to_head
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.leases import to_lease
 from meanwhile.storage.log import LOG, to_batch
+from meanwhile.storage.marks import trace_item
 from meanwhile.storage.payload import pack, unpack
-from meanwhile.storage.table import HEAD, LEASE, OUTPUT, REQUEST, Conflict, Item, errors_translated, items_of
+from meanwhile.storage.table import (
+    HEAD,
+    LEASE,
+    OUTPUT,
+    REQUEST,
+    Conflict,
+    Item,
+    errors_translated,
+    items_of,
+    put_together,
+)
 
 TOMBSTONE_SECONDS = 30 * 86_400
 """How long a tombstone stays: longer than any queue keeps a message."""
@@ -45,20 +57,47 @@ class ResponseStore:
         self._blobs = blobs
         self._inline_bytes = inline_bytes
 
-    def accept(self, head: Head, request: Request) -> None:
-        """Write head, lease and request in one call. Stored means accepted."""
-        lease = self._items(head.id, LEASE, expires_at=head.expires_at, epoch=0, until=0, attempts=0, walls=0)
-        items = [head_item(self._items, head), lease, self._content(head, REQUEST, request.to_json())]
+    def accept(self, head: Head, request: Request, trace: Trace | None = None) -> None:
+        """Write head, lease and request in one call, and with them a trace. Stored means accepted."""
+        items = self._accepted(head, request)
+        if trace is not None:
+            items.append(trace_item(self._items, self._keyring, head.owner, trace, head.id))
         with errors_translated(), self._items.batch_write() as batch:
             for item in items:
                 batch.save(item)
 
-    def record(self, response_id: str) -> Record | None:
-        """Return head, request and result in one call; `None` if there is no such response."""
+    def accept_once(self, head: Head, request: Request) -> bool:
+        """Write head, lease and request in one call, all or none; `False` if this id has some already.
+
+        What has gone on since, or is a tombstone by now, stays as it is, however late this write comes.
+        """
+        items = self._accepted(head, request)
+        try:
+            put_together(self._items, items)
+        except Conflict:
+            for item in items:
+                if item.blob:
+                    self._discard_unless_kept(item)
+            return False
+        return True
+
+    def _accepted(self, head: Head, request: Request) -> list[Item]:
+        lease = self._items(head.id, LEASE, expires_at=head.expires_at, epoch=0, until=0, attempts=0, walls=0)
+        first = head_item(self._items, head)
+        first.payload = self._keyring.seal(head.owner, head.id).close(pack({"model": request.model}), HEAD)
+        return [first, lease, self._content(head, REQUEST, request.to_json())]
+
+    def record(self, response_id: str, *, owner: str | None = None) -> Record | None:
+        """Return head, request and result in one call; `None` if there is no such response.
+
+        With `owner`, another's is `None` too, and not opened: an error would tell that it is there.
+        """
         parts = {item.part: item for item in items_of(self._items, response_id, (HEAD, REQUEST, OUTPUT))}
         if HEAD not in parts:
             return None
         head = to_head(parts[HEAD])
+        if owner not in (None, head.owner):
+            return None
         return Record(
             head=head,
             request=self._request(head, parts.get(REQUEST)),
@@ -116,6 +155,25 @@ class ResponseStore:
         with errors_translated():
             found = self._items.open_index.query(shard, self._items.due_at <= int(now), limit=limit)
             return [item.response_id for item in found]
+
+    def of_owner(self, owner: str, *, behind: Head | None, since: int, page: int) -> Iterator[Listed]:
+        """Yield an owner's responses made `since`, newest first; read `page` at a time, as they are taken.
+
+        The index follows the table with a delay: the newest may be missing, and what ended look open.
+        """
+        items = self._items
+        start = key_in_owner_index(behind) if behind else None
+        with errors_translated():
+            for item in items.owner_index.query(
+                owner,
+                items.created_at >= since,
+                scan_index_forward=False,
+                page_size=page,
+                last_evaluated_key=start,
+            ):
+                if item.part == HEAD and not item.deleted:
+                    head = to_head(item)
+                    yield Listed(head, self._load(head, item)["model"])
 
     def postpone(self, head: Head, *, due_at: int, resends: int) -> bool:
         """Say when to look again; `False` if another sweep said so first, or it has ended."""

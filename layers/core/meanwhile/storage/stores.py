@@ -1,9 +1,10 @@
-"""The three stores of a response, as one value to hand around."""
+"""The stores of a response, as one value to hand around."""
 
 from dataclasses import dataclass
 
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
+from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 
 
@@ -14,3 +15,4 @@ class Stores:
     responses: ResponseStore
     leases: LeaseStore
     log: LogStore
+    marks: MarkStore

@@ -1,53 +1,53 @@
-"""Who calls: from the API key to the owner whom everything belongs to."""
+"""Who calls: from the API key, and whom it acts for, to the owner whom everything belongs to."""
 
-import hashlib
-import hmac
 import re
-from functools import cache
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Header
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic.json_schema import SkipJsonSchema
+from starlette.requests import Request
 
 from meanwhile import wiring
 from meanwhile.domain.errors import NotAuthenticated
-from meanwhile.settings import Settings, SettingsError
+from meanwhile.domain.keys import ACCOUNT, USER, Caller, Scope
 
-_OWNER = r"[A-Za-z0-9_.-]{1,64}"
-_PAIR = re.compile(rf"({_OWNER})=([0-9a-fA-F]{{64}})")
-_LOCAL_KEY = re.compile(rf"sk-(local)|sk-local-({_OWNER})")
+_ON_BEHALF_OF = "x-on-behalf-of"
+_LOCAL_KEY = re.compile(rf"sk-(local)|sk-local-({ACCOUNT})")
 
 _bearer = HTTPBearer(auto_error=False, description="An API key.")
 
 
-async def _owner(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str:
+def _owner(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    user: Annotated[  # noqa: ARG001  # for the document; the check below comes after that of the key
+        str | SkipJsonSchema[None],
+        Header(
+            alias=_ON_BEHALF_OF,
+            description="The end user the call is for; the key needs the scope `act_as`.",
+            json_schema_extra={"pattern": f"^{USER}$"},
+        ),
+    ] = None,
+) -> str:
+    """Find the owner; in a thread, since a key that is not remembered is looked up."""
     if credentials is None or not credentials.credentials:
         raise NotAuthenticated("No API key was given. Send it in a header: Authorization: Bearer YOUR_KEY.")
-    owner = owner_of(credentials.credentials, wiring.settings())
-    if owner is None:
-        raise NotAuthenticated("Incorrect API key.")
-    return owner
+    named = request.headers.getlist(_ON_BEHALF_OF)
+    return _caller(credentials.credentials).owner(", ".join(named) if named else None)
 
 
 Owner = Annotated[str, Depends(_owner)]
-"""The owner whose key came with the request."""
+"""The owner in whose name the request comes."""
 
 
-def owner_of(key: str, settings: Settings) -> str | None:
-    """Return whom a key belongs to; every known key is compared, each in constant time."""
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    found = [owner for owner, known in _known(settings.api_keys) if hmac.compare_digest(digest, known)]
-    if found:
-        return found[0]
-    local = _LOCAL_KEY.fullmatch(key) if settings.local_api_keys else None
-    return (local[1] or local[2]) if local else None
+def _caller(key: str) -> Caller:
+    if wiring.settings().local_api_keys and (local := local_caller(key)):
+        return local
+    return wiring.authenticate()(key)
 
 
-@cache
-def _known(pairs: str) -> tuple[tuple[str, str], ...]:
-    """Read `owner=sha256-of-key` pairs."""
-    found = [_PAIR.fullmatch(pair.strip()) for pair in pairs.split(",") if pair.strip()]
-    known = tuple((pair[1], pair[2].lower()) for pair in found if pair)
-    if len(known) < len(found):
-        raise SettingsError(f"API_KEYS: pair {found.index(None) + 1} is not owner=sha256")
-    return known
+def local_caller(key: str) -> Caller | None:
+    """Return who calls with a key of the local stack: it names its account, and may act for anybody in it."""
+    found = _LOCAL_KEY.fullmatch(key)
+    return Caller(found[1] or found[2], {Scope.ACT_AS}) if found else None

@@ -3,6 +3,8 @@
 The body of a count is a part of it, and takes the same way.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,8 +59,21 @@ def to_request(raw: bytes, catalogue: Catalogue) -> Request:
     Raises:
         InvalidRequest: Something is wrong with it; `param` names what.
     """
-    request, _ = _read(checked(CreateResponse, parse_object(raw)), catalogue)
-    return request
+    return to_asked(raw, catalogue)[0]
+
+
+def to_asked(raw: bytes, catalogue: Catalogue) -> tuple[Request, bytes]:
+    """Return what a body asks for, and a digest of its JSON, by which it is known when it comes again.
+
+    The digest depends neither on how the JSON is written nor on the ids that items are given here.
+
+    Raises:
+        InvalidRequest: Something is wrong with it; `param` names what.
+    """
+    body = parse_object(raw)
+    request, _ = _read(checked(CreateResponse, body), catalogue)
+    said = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return request, hashlib.sha256(said.encode()).digest()
 
 
 def to_counted(raw: bytes, catalogue: Catalogue) -> tuple[Request, str]:

@@ -19,7 +19,7 @@ from meanwhile.web import errors
 from meanwhile.web.unexpected import Stopped
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_EXPOSED = "x-request-id, openai-poll-after-ms, retry-after, x-should-retry"
+_EXPOSED = "x-request-id, openai-poll-after-ms, retry-after, x-should-retry, idempotent-replayed"
 _PREFLIGHT_SECONDS = "7200"
 
 

@@ -14,6 +14,7 @@ from starlette.types import Scope
 from meanwhile.domain.errors import (
     InvalidRequest,
     NotAuthenticated,
+    NotPermitted,
     OwnerDeleted,
     RequestError,
     ResponseNotFound,
@@ -60,6 +61,7 @@ class _Row:
 _ROWS: dict[type[ServiceError], _Row] = {
     RequestError: _Row(HTTPStatus.BAD_REQUEST),
     NotAuthenticated: _Row(HTTPStatus.UNAUTHORIZED),
+    NotPermitted: _Row(HTTPStatus.FORBIDDEN),
     OwnerDeleted: _Row(HTTPStatus.FORBIDDEN),
     ResponseNotFound: _Row(HTTPStatus.NOT_FOUND),
     ModelNotFound: _Row(HTTPStatus.NOT_FOUND),
@@ -121,7 +123,11 @@ async def on_service_error(request: Request, error: ServiceError) -> JSONRespons
 
 async def on_invalid_query(request: Request, error: RequestValidationError) -> JSONResponse:
     """Answer what FastAPI found wrong with the query or the path."""
-    return answer(invalid(error.errors(), skip=1), request.scope)
+    # A query has names and places in lists, nothing deeper: other steps are pydantic's, within a union.
+    first = dict(error.errors()[0])
+    where, name, *steps = first["loc"]
+    first["loc"] = (where, name, *(step for step in steps if isinstance(step, int)))
+    return answer(invalid([first], skip=1), request.scope)
 
 
 async def on_no_route(request: Request, error: HTTPException) -> JSONResponse:

@@ -6,6 +6,7 @@ from pydantic.json_schema import models_json_schema
 
 from meanwhile.domain.request import Json
 from meanwhile.web.schemas.answers import (
+    CancelledAll,
     Failure,
     InputTokens,
     ItemList,
@@ -13,10 +14,21 @@ from meanwhile.web.schemas.answers import (
     ModelList,
     Response,
     ResponseDeleted,
+    ResponseList,
 )
 from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
 
-_ANSWERS = (Failure, InputTokens, ItemList, Model, ModelList, Response, ResponseDeleted)
+_ANSWERS = (
+    CancelledAll,
+    Failure,
+    InputTokens,
+    ItemList,
+    Model,
+    ModelList,
+    Response,
+    ResponseDeleted,
+    ResponseList,
+)
 
 DESCRIPTION = """Background responses for language models, for the SDKs of the Responses API.
 

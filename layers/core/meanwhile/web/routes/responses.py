@@ -2,7 +2,9 @@
 
 import logging
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic.json_schema import SkipJsonSchema
@@ -17,10 +19,11 @@ from meanwhile.domain.request import Json
 from meanwhile.domain.wire import of_answer
 from meanwhile.operations.watch import RUNNING
 from meanwhile.web import errors
+from meanwhile.web.attempts import REPLAYED, attempt_of, is_known_again
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import read_body
-from meanwhile.web.create import to_request
-from meanwhile.web.documents import FAILURES, returns, takes
+from meanwhile.web.create import to_asked
+from meanwhile.web.documents import FAILURES, IDEMPOTENT, returns, takes
 from meanwhile.web.pages import page
 from meanwhile.web.schemas.base import Includable
 from meanwhile.web.waiting import body_when_ended
@@ -43,18 +46,26 @@ ResponseId = Annotated[str, Depends(_response_id)]
 Include = Annotated[list[Includable], Query(alias="include[]", description="Taken, and not needed here.")]
 
 
-@router.post("/responses", operation_id="createResponse", openapi_extra=takes("CreateResponse"),
-             responses=FAILURES | returns("Response", poll_after=True))  # fmt: skip
+@router.post("/responses", operation_id="createResponse", openapi_extra=takes("CreateResponse") | IDEMPOTENT,
+             responses=FAILURES | returns("Response", poll_after=True, replayed=True))  # fmt: skip
 async def create(request: Request, owner: Owner) -> Response:
     """Ask a model. With `background` the answer comes at once, else when the response has ended."""
-    asked = await run_in_threadpool(to_request, await read_body(request), wiring.catalogue())
-    accept = wiring.accept()
-    errors.must_not_repeat(request)
-    head = await run_in_threadpool(accept, owner, asked)
-    logger.info("response accepted", extra={"response_id": head.id, "request_id": request.state.request_id})
+    asked, digest = await run_in_threadpool(to_asked, await read_body(request), wiring.catalogue())
+    attempt = attempt_of(request.headers, digest)
+    accept = wiring.accept_once()
+    if not is_known_again(request.headers):
+        errors.must_not_repeat(request)
+    taken = await run_in_threadpool(accept, owner, asked, attempt)
+    head = taken.head
+    about = {"response_id": head.id, "request_id": request.state.request_id}
+    logger.info("response asked for again" if taken.replayed else "response accepted", extra=about)
+    headers = {REPLAYED: "true"} if taken.replayed else {}
+    if taken.replayed and (asked.background or head.has_ended):
+        found = await run_in_threadpool(wiring.read(), owner, head.id)
+        return _as_it_stands(found, headers)
     if asked.background:
         return _as_it_stands(of_answer(head, asked, Answer(head.id, head.background)))
-    return StreamingResponse(body_when_ended(head, asked), media_type="application/json")
+    return StreamingResponse(body_when_ended(head, asked), media_type="application/json", headers=headers)
 
 
 @router.get("/responses/{response_id}", operation_id="getResponse",
@@ -105,8 +116,6 @@ def input_items(
     return JSONResponse(page(asked.input, after=after, limit=limit, newest_first=order == "desc"))
 
 
-def _as_it_stands(found: Json) -> JSONResponse:
-    headers: dict[str, Any] = {}
-    if found["status"] in RUNNING:
-        headers["openai-poll-after-ms"] = _POLL_AFTER_MS
-    return JSONResponse(found, headers=headers)
+def _as_it_stands(found: Json, headers: Mapping[str, str] = MappingProxyType({})) -> JSONResponse:
+    polled = {"openai-poll-after-ms": _POLL_AFTER_MS} if found["status"] in RUNNING else {}
+    return JSONResponse(found, headers={**headers, **polled})

@@ -225,6 +225,36 @@ class ResponseDeleted(Shown):
     deleted: Literal[True]
 
 
+class ResponseRow(Shown):
+    """A response in short: what a list shows of it."""
+
+    id: str
+    object: Literal["response"]
+    created_at: int
+    status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+    model: str
+    background: bool
+    store: bool
+
+
+class ResponseList(Shown):
+    """A page of responses; where there is more, the next one continues after `last_id`."""
+
+    object: Literal["list"]
+    data: list[ResponseRow]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class CancelledAll(Shown):
+    """How many were cancelled, and whether some are left."""
+
+    object: Literal["response.cancelled_all"]
+    cancelled: Annotated[int, Field(ge=0)]
+    has_more: bool
+
+
 class ItemList(Shown):
     """A page of items; the next one continues after `last_id`."""
 

@@ -1,0 +1,55 @@
+"""Cancel all: end every response of an owner that runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from meanwhile.domain.errors import NotCancellable, OwnerDeleted, ResponseNotFound
+from meanwhile.domain.request import Json
+from meanwhile.operations.cancel import Cancel
+from meanwhile.storage.stores import Stores
+
+_AT_ONCE = 50
+"""Cancels of one call: each takes a few requests, and the gateway waits 29 seconds."""
+_ROWS_A_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAll:
+    """Finds what is open in the index by owner. One that was accepted this very moment may escape."""
+
+    stores: Stores
+    cancel: Cancel
+    now: Callable[[], float]
+    open_seconds: float
+
+    def __call__(self, owner: str) -> Json:
+        """Return how many are cancelled now and were not before, and whether to call again for more."""
+        try:
+            return self._all(owner)
+        except OwnerDeleted:
+            return _said(0, more=False)
+
+    def _all(self, owner: str) -> Json:
+        cancelled = tried = 0
+        since = int(self.now() - self.open_seconds)
+        for row in self.stores.responses.of_owner(owner, behind=None, since=since, page=_ROWS_A_QUERY):
+            if row.head.has_ended or self._has_ended(row.head.id):
+                continue
+            if tried == _AT_ONCE:
+                return _said(cancelled, more=True)
+            tried += 1
+            try:
+                self.cancel(owner, row.head.id)
+            except (NotCancellable, ResponseNotFound):
+                continue  # it ended by itself
+            cancelled += 1
+        return _said(cancelled, more=False)
+
+    def _has_ended(self, response_id: str) -> bool:
+        """Ask the table: the index may not have heard yet."""
+        head = self.stores.responses.head(response_id)
+        return head is None or head.has_ended or head.deleted
+
+
+def _said(cancelled: int, *, more: bool) -> Json:
+    return {"object": "response.cancelled_all", "cancelled": cancelled, "has_more": more}

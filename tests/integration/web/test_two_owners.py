@@ -1,0 +1,140 @@
+"""Two owners: every operation of the OpenAPI document that takes an id, asked for somebody else's.
+
+Cases come from the document, so an operation is covered the day it appears. One with a kind of id, or a
+body, that this file does not know fails until it does.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from meanwhile.web.app import create_app
+from meanwhile.web.openapi import document
+from tests.integration.web.world import World, client_of
+
+pytestmark = pytest.mark.anyio
+
+DOCUMENT = document(create_app())
+
+
+async def a_response(http: httpx.AsyncClient) -> str:
+    """Make a response."""
+    asked = {"model": "simulator", "input": "Hello", "background": True}
+    made: str = (await http.post("/responses", json=asked)).json()["id"]
+    return made
+
+
+MADE: dict[str, tuple[str, Callable[[httpx.AsyncClient], Awaitable[str]]]] = {
+    "response_id": (f"resp_{'0' * 48}", a_response),
+}
+"""By the name of a parameter: an id that nobody has, and how an owner comes to one."""
+
+NOBODYS = {"model"}
+"""Parameters of paths that name what belongs to no owner."""
+
+CURSORS = {"/responses": "response_id"}
+"""What `after` names in the list at a path; elsewhere it names a part of what the path names."""
+
+BODIES: dict[str, Any] = {}
+"""By operation: a body that is right, for operations that take an id in the path and a body."""
+
+
+def operations() -> list[Any]:
+    """Return every operation: its id, method, path, and what the path names."""
+    found = []
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            names = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+            name = operation["operationId"]
+            found.append(pytest.param(method.upper(), path, operation, names - NOBODYS, id=name))
+    return found
+
+
+WITH_IDS = [each for each in operations() if each.values[3]]
+LISTS = [
+    pytest.param(path, id=path)
+    for path, methods in DOCUMENT["paths"].items()
+    if "{" not in path
+    and any(each["name"] == "after" for each in methods.get("get", {}).get("parameters", []))
+]
+
+
+@pytest.mark.parametrize(("method", "path", "operation", "names"), operations())
+def test_every_kind_of_id_is_known_here(
+    method: str, path: str, operation: dict[str, Any], names: set[str]
+) -> None:
+    """An operation that is new is tested or it fails here; it cannot be forgotten."""
+    assert path.count("{") == len(names | (NOBODYS & {path.rpartition("{")[2].rstrip("}")})), "undocumented"
+    assert names <= set(MADE), f"{method} {path}: say in MADE how an owner comes to one"
+    if names and operation.get("requestBody", {}).get("required"):
+        assert operation["operationId"] in BODIES, f"{method} {path}: say in BODIES what it takes"
+
+
+@pytest.mark.parametrize(("method", "path", "operation", "names"), WITH_IDS)
+@pytest.mark.parametrize("ended", [False, True], ids=["running", "ended"])
+async def test_what_is_another_owners_is_not_found(
+    method: str,
+    path: str,
+    operation: dict[str, Any],
+    names: set[str],
+    ended: bool,  # noqa: FBT001  # a case
+    http: httpx.AsyncClient,
+    world: World,
+) -> None:
+    """Word for word what is said of an id that nobody has, and nothing has happened to what is there."""
+    unknown = {name: MADE[name][0] for name in names}
+    ids = {name: await MADE[name][1](http) for name in names}
+    if ended and "response_id" in ids:
+        world.finish(ids["response_id"], "Hello")
+    before = world.items()
+    body = BODIES.get(operation["operationId"])
+
+    async with client_of("mallory") as mallory:
+        theirs = await mallory.request(method, path.format_map(ids), json=body)
+        nobodys = await mallory.request(method, path.format_map(unknown), json=body)
+
+    said = theirs.text
+    for name in names:
+        said = said.replace(ids[name], unknown[name])
+    assert theirs.status_code == nobodys.status_code == 404
+    assert said == nobodys.text
+    assert theirs.headers.keys() == nobodys.headers.keys()
+    assert world.items() == before
+
+
+@pytest.mark.parametrize(("method", "path", "operation", "names"), WITH_IDS)
+async def test_the_owner_finds_it(
+    method: str,
+    path: str,
+    operation: dict[str, Any],
+    names: set[str],
+    http: httpx.AsyncClient,
+    world: World,
+) -> None:
+    """Else the test above would also pass for operations that find nothing at all."""
+    ids = {name: await MADE[name][1](http) for name in names}
+    if method == "DELETE" and "response_id" in ids:
+        world.finish(ids["response_id"], "Hello")
+
+    got = await http.request(method, path.format_map(ids), json=BODIES.get(operation["operationId"]))
+
+    assert got.status_code == 200
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_a_list_holds_nothing_of_another_owners(path: str, http: httpx.AsyncClient) -> None:
+    """Neither as a row nor as a place to go on from."""
+    unknown, make = MADE[CURSORS[path]]
+    mine = await make(http)
+
+    async with client_of("mallory") as mallory:
+        rows = await mallory.get(path)
+        theirs = await mallory.get(path, params={"after": mine})
+        nobodys = await mallory.get(path, params={"after": unknown})
+
+    assert rows.json()["data"] == []
+    assert mine in (await http.get(path)).text
+    assert theirs.status_code == nobodys.status_code == 400
+    assert theirs.json() == nobodys.json()
