@@ -1,7 +1,7 @@
 """The rewrite-everything way, computed from the very commits of a real answer.
 
 Whoever keeps the text so far in one item writes all of it with every commit. The item counted here is the
-smallest such: the keys, an expiry and the text, nothing else.
+smallest such: the keys, an expiry and the text, sealed as ours is, nothing else.
 """
 
 import zlib
@@ -13,6 +13,7 @@ from infra.local.client import LocalStack
 from infra.local.units import item_size, write_units
 from meanwhile.domain.facts import Delta
 from meanwhile.domain.log import Batch
+from meanwhile.storage.cipher import OVERHEAD
 from tests.support.opened import history_of
 
 _LEVEL = 6
@@ -64,13 +65,17 @@ class Stored:
     def rewritten(self, *, compressed: bool) -> Written:
         """Return what the same commits would have cost if each had written the whole text so far."""
         keys = self._attributes("response_id", "expires_at") | {"part": {"S": "text"}}
-        texts = (zlib.compress(text, _LEVEL) if compressed else text for text in self._texts())
-        return Written.of([{**keys, "payload": {"B": text}} for text in texts])
+        return Written.of([{**keys, "payload": {"B": text}} for text in self._sealed(compressed=compressed)])
 
     def rewritten_in_head(self) -> Written:
         """Return the same, compressed, for those who keep text and head in one item, as is common."""
         (head,) = self.part("head")
-        return Written.of([{**head, "text": {"B": zlib.compress(text, _LEVEL)}} for text in self._texts()])
+        return Written.of([{**head, "text": {"B": text}} for text in self._sealed(compressed=True)])
+
+    def _sealed(self, *, compressed: bool) -> Iterator[bytes]:
+        """Yield as many bytes as the sealed text takes after each batch."""
+        for text in self._texts():
+            yield bytes(OVERHEAD) + (zlib.compress(text, _LEVEL) if compressed else text)
 
     def _texts(self) -> Iterator[bytes]:
         """Yield the text as it stood after each batch."""

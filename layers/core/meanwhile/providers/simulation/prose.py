@@ -71,7 +71,7 @@ def _sentence(dice: Dice) -> Sequence[str]:
     clause = _clause(dice)
     if dice.roll(3) == 0:
         clause += f", {dice.pick(_JOINTS)} {_clause(dice)}"
-    if dice.roll(3) == 0:
+    if dice.roll(6) == 0:
         clause += f" {dice.pick(WORDS.phrases)}"
     elif dice.roll(2):
         clause += f" {_when(dice)}"
