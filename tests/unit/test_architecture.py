@@ -45,7 +45,7 @@ GUESTS = {
     "operations": set[str](),
     "web": {"fastapi", "mangum", "pydantic", "starlette", "uvicorn"},
     "queue": {"boto3", "botocore"},
-    "wiring": {"boto3", "botocore"},
+    "aws": {"botocore"},
     "vocabulary": {"tiktoken"},
     "observability": {"aws_lambda_powertools"},
     "cli": {"boto3", "botocore", "httpx", "rich", "typer"},

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from functools import cache
 from typing import Any
 
+from meanwhile import aws
 from meanwhile.domain.model_events import ModelEvent
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
@@ -280,19 +281,5 @@ def work_with(
 
 @cache
 def aws_client(service: str) -> Any:
-    """Return a client whose patience fits inside a lease; the libraries' own does not.
-
-    SQS holds a receive open for as long as it was asked to wait, hence the longer read there.
-    """
-    import botocore.session  # only when a client is first needed
-    from botocore.config import Config
-
-    read_seconds = settings().receive_wait_seconds + 3 if service == "sqs" else 5
-    config = Config(
-        connect_timeout=1,
-        read_timeout=read_seconds,
-        retries={"total_max_attempts": 3, "mode": "standard"},
-        max_pool_connections=settings().slots,
-        s3={"addressing_style": "virtual"} if not settings().local_api_keys else {"addressing_style": "path"},
-    )
-    return botocore.session.Session().create_client(service, config=config)
+    """Return this process's client of a service."""
+    return aws.client(service, settings())
