@@ -23,13 +23,13 @@ from meanwhile.domain.errors import (
     StillRunning,
     Unavailable,
 )
+from meanwhile.domain.events import events
 from meanwhile.domain.facts import FIRST_FACT_SEQ
 from meanwhile.domain.log import NOBODY, Batch, facts_of
 from meanwhile.domain.model_events import Finished, FinishReason, TextDelta
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.transcript import Transcript
-from meanwhile.domain.wire import events
 from meanwhile.operations.accept import Accept
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.claimed import Claim, Claimed

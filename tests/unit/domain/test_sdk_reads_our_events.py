@@ -10,10 +10,10 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from meanwhile.domain.events import events
 from meanwhile.domain.facts import Fact
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta
 from meanwhile.domain.response import Ended, Status
-from meanwhile.domain.wire import events
 from tests.unit.domain.histories import (
     BACKGROUND,
     CALL,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meanwhile.domain.answer import fold
+from meanwhile.domain.events import events
 from meanwhile.domain.facts import coalesced
 from meanwhile.domain.log import Batch, Tip, facts_of, tip_of
 from meanwhile.domain.model_events import (
@@ -22,7 +23,7 @@ from meanwhile.domain.model_events import (
     ToolCallStarted,
 )
 from meanwhile.domain.response import Ended, Record
-from meanwhile.domain.wire import events, of_answer, of_record, result_of
+from meanwhile.domain.wire import of_answer, of_record, result_of
 from meanwhile.operations import commit
 from tests.unit.domain.histories import BACKGROUND, ID, REQUEST, logged
 

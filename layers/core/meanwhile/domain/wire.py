@@ -1,42 +1,18 @@
-"""The API's own shapes: the response object, and the events a history stands for.
+"""The response object in the API's own shape: keys always present, numbers never null.
 
-Shapes and orders are those of recorded traffic and of the Open Responses specification. Keys are always
-present; numbers are never null.
+As in recorded traffic and in the Open Responses specification.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from meanwhile.domain.answer import Answer, Item
-from meanwhile.domain.facts import (
-    FIRST_FACT_SEQ,
-    FUNCTION_CALL,
-    REASONING,
-    REFUSAL,
-    Delta,
-    Fact,
-    GivenUp,
-    ItemAdded,
-    ItemDone,
-    PartAdded,
-    PartDone,
-    Started,
-    TextDone,
-    from_compact,
-    to_compact,
-)
+from meanwhile.domain.answer import Answer
+from meanwhile.domain.facts import from_compact, to_compact
 from meanwhile.domain.model_events import Usage
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Record, Status
 
 Json = dict[str, Any]
-
-_TEXT_EVENT = {
-    "output_text": "response.output_text",
-    "refusal": "response.refusal",
-    "reasoning_text": "response.reasoning_text",
-    "arguments": "response.function_call_arguments",
-}
 
 
 def response_object(
@@ -112,61 +88,3 @@ def usage_object(usage: Usage) -> Json:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.input_tokens + usage.output_tokens,
     }
-
-
-def events(head: Head, request: Request, facts: Iterable[Fact]) -> Iterator[Json]:
-    """Yield every wire event of a history, from sequence number 0, exactly as a live reader gets them."""
-    answer = Answer(head.id, head.background)
-    second = "response.queued" if head.background else "response.in_progress"
-    yield {"type": "response.created", "sequence_number": 0, "response": of_answer(head, request, answer)}
-    yield {"type": second, "sequence_number": 1, "response": of_answer(head, request, answer)}
-    for seq, fact in enumerate(facts, start=FIRST_FACT_SEQ):
-        answer.apply(fact)
-        yield _event(head, request, answer, fact) | {"sequence_number": seq}
-
-
-def _event(head: Head, request: Request, answer: Answer, fact: Fact) -> Json:
-    match fact:
-        case Started():
-            return {"type": "response.in_progress", "response": of_answer(head, request, answer)}
-        case Ended(status=status):
-            # There is no `response.cancelled` event: SDKs turn unknown types into a wrong class.
-            name = "failed" if status is Status.CANCELLED else status.value
-            return {"type": f"response.{name}", "response": of_answer(head, request, answer)}
-        case ItemAdded():
-            index = len(answer.items) - 1
-            return _of_item("response.output_item.added", index, answer.items[index])
-        case ItemDone(index) | GivenUp(index):
-            return _of_item("response.output_item.done", index, answer.items[index])
-        case PartAdded(index) | PartDone(index):
-            name = "added" if isinstance(fact, PartAdded) else "done"
-            item = answer.items[index]
-            return {"type": f"response.content_part.{name}", "part": item.parts[-1].to_json()} | _place(
-                index, item
-            )
-        case Delta(index, text):
-            item = answer.items[index]
-            kind = item.parts[-1].kind
-            logprobs: Json = {"logprobs": []} if kind == "output_text" else {}
-            return {"type": f"{_TEXT_EVENT[kind]}.delta", "delta": text} | logprobs | _place(index, item)
-        case TextDone(index):
-            return _text_done(index, answer.items[index])
-
-
-def _of_item(name: str, index: int, item: Item) -> Json:
-    return {"type": name, "output_index": index, "item": item.to_json()}
-
-
-def _text_done(index: int, item: Item) -> Json:
-    part = item.parts[-1]
-    place = {"type": f"{_TEXT_EVENT[part.kind]}.done"} | _place(index, item)
-    if item.kind == FUNCTION_CALL:
-        return place | {"name": item.name, "arguments": part.text}
-    if part.kind == REFUSAL:
-        return place | {"refusal": part.text}
-    return place | {"text": part.text} | ({} if item.kind == REASONING else {"logprobs": []})
-
-
-def _place(index: int, item: Item) -> Json:
-    place: Json = {"item_id": item.id, "output_index": index}
-    return place if item.kind == FUNCTION_CALL else place | {"content_index": len(item.parts) - 1}
