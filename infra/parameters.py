@@ -69,8 +69,8 @@ PARAMETERS = [
     Parameter("safety_identifier", _IGNORED, "Echoed; the owner is whom the key names.", "somebody"),
     Parameter("service_tier", _IGNORED, "There is one: `auto` while queued, `default` when done.", "flex"),
     Parameter("store", _YES, "`false`: kept until 10 minutes after the end, and then gone.", False),
-    Parameter("stream", _NO, "Not available yet; `false` is taken. Poll `GET /responses/{id}`.", True),
-    Parameter("stream_options", _NO, "Not available yet, as `stream`.", {"include_obfuscation": False}),
+    Parameter("stream", _YES, "Events as they come; `GET /responses/{id}?stream=true` resumes.", True),
+    Parameter("stream_options", _IGNORED, "No padding is added to events.", {"include_obfuscation": False}),
     Parameter("temperature", _YES, "0 to 2; passed on only if it was set.", 0.5),
     Parameter(
         "text", _YES, "Plain text, any JSON, or JSON by a schema; and `verbosity`.", {"verbosity": "low"}

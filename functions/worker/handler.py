@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from meanwhile import wiring
+from meanwhile import wiring, worker
 from meanwhile.observability import invocation_logged
 from meanwhile.queue import read_records
 
@@ -15,5 +15,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     messages, again = read_records(records, alone=alone)
     until = wiring.now() + context.get_remaining_time_in_millis() / 1000
     batch = {message.id for message in messages}
-    again += [message.id for message in wiring.work()(messages, until=until) if message.id in batch]
+    again += [message.id for message in worker.work()(messages, until=until) if message.id in batch]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}

@@ -40,8 +40,8 @@ _CONNECT = """
 import sys, time
 before = time.process_time()
 import handler
-from meanwhile import wiring
-wiring.work()
+from meanwhile import wiring, worker
+worker.work()
 wiring.aws_client("sqs")
 print(time.process_time() - before)
 """

@@ -110,6 +110,7 @@ class LogMachine(RuleBasedStateMachine):
             retention_seconds=RETENTION,
             open_seconds=50_000,
             resend_seconds=RESEND,
+            watch_seconds=40,
         )
         request = Request(model="simulator", input=[], store=store, background=background)
         self.request = request

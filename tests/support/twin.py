@@ -43,20 +43,22 @@ class TwinResponses:
         self._rows = rows
         self._marks = marks
 
-    def accept(self, head: Head, request: Request, trace: Trace | None = None) -> None:
-        self._rows[head.id] = Rows(head, request)
+    def accept(
+        self, head: Head, request: Request, trace: Trace | None = None, *, watched_until: float = 0
+    ) -> None:
+        self._rows[head.id] = Rows(head, request, Lease(watched_until=watched_until))
         if trace:
             self._marks.traces[head.owner, trace.digest] = (head.id, trace.expires_at)
 
-    def accept_once(self, head: Head, request: Request) -> bool:
-        mine = Rows(head, request)
+    def accept_once(self, head: Head, request: Request, *, watched_until: float = 0) -> bool:
+        mine = Rows(head, request, Lease(watched_until=watched_until))
         return self._rows.setdefault(head.id, mine) is mine
 
-    def record(self, response_id: str, *, owner: str | None = None) -> Record | None:
+    def record(self, response_id: str, *, owner: str | None = None, result: bool = True) -> Record | None:
         rows = self._rows.get(response_id)
         if rows is None or owner not in (None, rows.head.owner):
             return None
-        return Record(head=rows.head, request=rows.request, result=rows.result)
+        return Record(head=rows.head, request=rows.request, result=rows.result if result else None)
 
     def head(self, response_id: str) -> Head | None:
         rows = self._rows.get(response_id)
@@ -167,6 +169,11 @@ class TwinLeases:
         leases = {response_id: self.read(response_id) for response_id in response_ids}
         return {each for each, lease in leases.items() if lease and lease.first_claimed_at is not None}
 
+    def watch(self, response_id: str, *, until: float) -> None:
+        rows = self._rows.get(response_id)
+        if rows and rows.lease:
+            rows.lease = replace(rows.lease, watched_until=until)
+
     def fence_off(self, response_id: str) -> None:
         rows = self._rows.get(response_id)
         if rows and rows.lease:
@@ -190,10 +197,17 @@ class TwinLog:
         if there is None or there.nonce != batch.nonce:
             raise SlotTaken(f"batch {batch.number}")
 
-    def read(self, head: Head, *, after: int = -1) -> list[Batch]:
+    def read(
+        self,
+        head: Head,
+        *,
+        after: int = -1,
+        at_most: int | None = None,
+        consistent: bool = True,  # noqa: ARG002
+    ) -> list[Batch]:
         rows = self._rows.get(head.id)
         found = sorted(rows.log.items()) if rows else []
-        return [batch for number, batch in found if number > after and batch]
+        return [batch for number, batch in found if number > after and batch][:at_most]
 
 
 class TwinMarks:

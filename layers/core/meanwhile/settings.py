@@ -55,7 +55,12 @@ class Settings:
     commit_unwatched_seconds: float = 1.0
     keep_alive_seconds: float = 15
     wait_limit_seconds: float = 840
+    """How long a caller may wait, and a stream may take: a little less than the function that serves them."""
     poll_seconds: float = 0.5
+    tail_fast_seconds: float = 0.1
+    tail_slow_seconds: float = 0.5
+    watch_seconds: float = 40
+    """How long a stream counts as watching without saying so again."""
     resend_seconds: float = 60
 
     # Retention.
@@ -67,6 +72,9 @@ class Settings:
 
     # Bounds.
     slots: int = 50
+    streams_per_response: int = 5
+    streams_per_owner: int = 50
+    """Open streams; a new one takes the place of the oldest."""
     receive_wait_seconds: int = 2
     max_attempts: int = 4
     key_cache_seconds: float = 300

@@ -1,14 +1,11 @@
 """Puts the parts together, once per process and when first needed. The one place that reads the clock."""
 
 import asyncio
-import random
 import time
-from collections.abc import AsyncGenerator, Callable
 from functools import cache
 from typing import Any
 
 from meanwhile import aws
-from meanwhile.domain.model_events import ModelEvent
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.operations.accept import Accept
@@ -17,19 +14,16 @@ from meanwhile.operations.authenticate import Authenticate
 from meanwhile.operations.browse import Browse
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.cancel_all import CancelAll
-from meanwhile.operations.claimed import Claim
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.end_dead import EndDead
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.follow import Follow
 from meanwhile.operations.overdue import Deadlines
 from meanwhile.operations.read import Read
-from meanwhile.operations.run import Ask, Run
 from meanwhile.operations.sweep import Sweep
-from meanwhile.operations.watch import Watch
-from meanwhile.operations.work import Work
+from meanwhile.operations.wait import Wait
+from meanwhile.operations.watch import Watches
 from meanwhile.providers.catalogue import Catalogue
-from meanwhile.providers.retry import stream_with_patience
-from meanwhile.providers.router import Providers
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
@@ -41,6 +35,7 @@ from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores
 from meanwhile.storage.table import Item, bound_to, sharing
+from meanwhile.storage.watches import WatchStore
 from meanwhile.tokens import Tokens
 from meanwhile.vocabulary import Vocabularies
 
@@ -70,24 +65,6 @@ def vocabularies() -> Vocabularies:
 def tokens(encoding: str) -> Tokens:
     """Return what counts tokens by one vocabulary, which is read now if it was not before."""
     return Tokens(vocabularies().counter(encoding))
-
-
-@cache
-def ask() -> Ask:
-    """Return what asks the model of a request, patiently."""
-    providers = Providers(catalogue(), settings(), sleep=asyncio.sleep, clock=time.monotonic)
-
-    def patiently(request: Request) -> AsyncGenerator[ModelEvent, None]:
-        return stream_with_patience(
-            providers.provider_for(request.model),
-            request,
-            monotonic=time.monotonic,
-            sleep=asyncio.sleep,
-            jitter=random.random,
-            deadline_seconds=settings().patience_seconds,
-        )
-
-    return patiently
 
 
 @cache
@@ -154,6 +131,7 @@ def accept() -> Accept:
         retention_seconds=settings().retention_days * _DAY,
         open_seconds=_open_seconds(),
         resend_seconds=settings().resend_seconds,
+        watch_seconds=settings().watch_seconds,
     )
 
 
@@ -182,9 +160,33 @@ def read() -> Read:
     return Read(stores=stores(), ending=ending(), now=now)
 
 
-def watch(head: Head, request: Request) -> Watch:
-    """Return what follows one response while it runs."""
-    return Watch(stores(), read(), head, request)
+def wait(head: Head, request: Request) -> Wait:
+    """Return what follows one response for a caller that waits for the whole."""
+    return Wait(stores(), read(), head, request)
+
+
+@cache
+def follow() -> Follow:
+    """Return what streams responses."""
+    watches = Watches(
+        watches=WatchStore(items()),
+        leases=stores().leases,
+        now=now,
+        seconds=settings().watch_seconds,
+        per_response=settings().streams_per_response,
+        per_owner=settings().streams_per_owner,
+    )
+    return Follow(
+        stores=stores(),
+        read=read(),
+        watches=watches,
+        clock=time.monotonic,
+        sleep=asyncio.sleep,
+        fast_seconds=settings().tail_fast_seconds,
+        slow_seconds=settings().tail_slow_seconds,
+        silence_seconds=settings().keep_alive_seconds,
+        limit_seconds=settings().wait_limit_seconds,
+    )
 
 
 @cache
@@ -238,45 +240,6 @@ def sweep() -> Sweep:
 def end_dead() -> EndDead:
     """Return what ends responses whose messages died."""
     return EndDead(stores=stores(), ending=ending(), now=now, deadlines=deadlines())
-
-
-@cache
-def work() -> Work:
-    """Return the worker's work."""
-    return work_with(settings(), stores=stores(), ending=ending(), queue=queue(), ask=ask(), now=now)
-
-
-def work_with(
-    chosen: Settings,
-    *,
-    stores: Stores,
-    ending: Ending,
-    queue: WorkQueue,
-    ask: Ask,
-    now: Callable[[], float],
-) -> Work:
-    """Return the worker's work over given parts, as chosen in settings."""
-    run = Run(
-        ask=ask,
-        now=now,
-        response_deadline_seconds=chosen.response_deadline_seconds,
-        max_attempts=chosen.max_attempts,
-        commit_watched_seconds=chosen.commit_watched_seconds,
-        commit_unwatched_seconds=chosen.commit_unwatched_seconds,
-    )
-    return Work(
-        claim=Claim(stores=stores, ending=ending, now=now, lease_seconds=chosen.lease_seconds),
-        run=run,
-        ending=ending,
-        queue=queue,
-        now=now,
-        slots=chosen.slots,
-        lease_seconds=chosen.lease_seconds,
-        heartbeat_seconds=chosen.heartbeat_seconds,
-        wall_margin_seconds=chosen.wall_margin_seconds,
-        take_margin_seconds=chosen.take_margin_seconds,
-        receive_wait_seconds=chosen.receive_wait_seconds,
-    )
 
 
 @cache

@@ -232,14 +232,3 @@ async def test_saying_that_one_does_not_want_a_stream_is_fine(stream: str, http:
     )
 
     assert got.json() == made.json()
-
-
-async def test_a_stream_is_refused_clearly(sdk: Any, world: World) -> None:
-    """An SDK would wait for events in a JSON body and find none."""
-    with pytest.raises(openai.BadRequestError, match="Streaming is not available yet") as created:
-        await sdk.responses.create(model="simulator", input="Hello", stream=True)
-    with pytest.raises(openai.BadRequestError, match="Streaming is not available yet") as retrieved:
-        await sdk.responses.retrieve(UNKNOWN, stream=True)
-
-    assert created.value.param == retrieved.value.param == "stream"
-    assert world.calls == []

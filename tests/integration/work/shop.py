@@ -17,13 +17,13 @@ from meanwhile.operations.ending import Ending
 from meanwhile.operations.read import Read
 from meanwhile.queue import WorkMessage
 from meanwhile.settings import Settings
-from meanwhile.wiring import work_with
+from meanwhile.worker import work_with
 from tests.support import aws
 from tests.support.clock import Clock
 
 OWNER = "ada"
 DAY = 86_400
-FAR, SOON = 30.0, 2.0
+FAR, SOON = 30.0, 3.0
 """Seconds that an invocation has to live: the wall is a second before. No test waits for the far one."""
 STOP = Finished(FinishReason.STOP)
 SETTINGS = Settings(
@@ -91,6 +91,7 @@ class Shop:
             retention_seconds=30 * DAY,
             open_seconds=2 * DAY,
             resend_seconds=60,
+            watch_seconds=40,
         )
         self.once = AcceptOnce(
             stores=self.stores,

@@ -114,6 +114,7 @@ class Scene:
             retention_seconds=KEPT,
             open_seconds=2 * DAY,
             resend_seconds=RESEND,
+            watch_seconds=40,
         )
         self.once = AcceptOnce(
             stores=stores,

@@ -36,8 +36,8 @@ def test_a_queue_that_fails_does_not_fail_the_caller(scene: Scene) -> None:
 def test_what_could_not_be_stored_is_not_queued(scene: Scene) -> None:
     """A worker would find nothing to work on."""
 
-    def unavailable(*args: object) -> None:
-        raise Unavailable(f"{len(args)}")
+    def unavailable(*args: object, **more: object) -> None:
+        raise Unavailable(f"{len(args) + len(more)}")
 
     scene.broken("responses", accept=unavailable)
 

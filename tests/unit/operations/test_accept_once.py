@@ -190,7 +190,7 @@ def test_what_may_have_been_and_gone_is_not_made_again(scene: Scene) -> None:
 def test_what_cannot_be_stored_can_be_tried_again(scene: Scene) -> None:
     """The key waits for the response that it was taken for."""
 
-    def unavailable(*_: object) -> None:
+    def unavailable(*_: object, **__: object) -> None:
         raise Unavailable("no answer")
 
     well = scene.stores

@@ -109,7 +109,7 @@ def test_a_word_that_is_not_offered_is_refused(param: str) -> None:
 
 NOT_YET = [
     "access_programs", "context_management", "conversation", "image", "moderation", "previous_response_id",
-    "prompt", "stream_options",
+    "prompt",
 ]  # fmt: skip
 
 
@@ -121,13 +121,6 @@ def test_what_is_not_there_yet_is_refused_by_name(param: str) -> None:
     assert (error.param, error.narrow_code) == (param, "unsupported_parameter")
     assert error.message == f"'{param}' is not available yet."
     to_request(json.dumps({"model": "simulator", "input": "Hi", param: None}).encode(), CATALOGUE)
-
-
-def test_a_stream_is_not_there_yet() -> None:
-    """The next version has it."""
-    error = refused(stream=True)
-
-    assert (error.param, error.message) == ("stream", "Streaming is not available yet.")
 
 
 @pytest.mark.parametrize("param", ["model", "input"])

@@ -12,6 +12,9 @@
     │   ├── StillRunning              it cannot be deleted yet
     │   ├── TooLarge                  the body is over the limit
     │   └── OwnerDeleted              the owner's key is destroyed, and with it everything of theirs
+    ├── StreamEnded               a stream ends before its response, which goes on; it names the cursor
+    │   ├── StreamTimeLimit           it has taken as long as a stream may
+    │   └── StreamDisplaced           newer streams have taken its place
     ├── ProviderError             the model's side failed
     │   ├── ProviderBusy              come back later: it may say when
     │   ├── ProviderBroken            the stream failed or just stopped: try again
@@ -122,6 +125,29 @@ class OwnerDeleted(RequestError):
 
     def __init__(self) -> None:
         super().__init__("This owner was deleted.")
+
+
+class StreamEnded(ServiceError):
+    """A stream ends before its response, which goes on; `cursor` is the last event that was sent."""
+
+    reason: ClassVar[str]
+
+    def __init__(self, cursor: int) -> None:
+        super().__init__(f"{self.reason} The response goes on: resume with starting_after={cursor}.")
+
+
+class StreamTimeLimit(StreamEnded):
+    """It has taken as long as a stream may."""
+
+    code = "stream_time_limit"
+    reason = "The stream has reached its time limit."
+
+
+class StreamDisplaced(StreamEnded):
+    """Newer streams of the same response, or of the same owner, have taken its place."""
+
+    code = "stream_displaced"
+    reason = "Newer streams have taken the place of this one."
 
 
 class ProviderError(ServiceError):

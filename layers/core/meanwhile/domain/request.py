@@ -34,6 +34,7 @@ class Request:
     metadata: Mapping[str, str] = field(default_factory=dict)
     store: bool = True
     background: bool = False
+    stream: bool = False
     service_tier: str = "auto"
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None

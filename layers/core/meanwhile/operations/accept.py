@@ -26,6 +26,8 @@ class Accept:
     open_seconds: float
     """How long a response can be open at the longest: in the queue and at work."""
     resend_seconds: float
+    watch_seconds: float
+    """How long a response that was asked for as a stream counts as watched from the start."""
 
     def __call__(self, owner: str, request: Request, trace: Trace | None = None) -> Head:
         """Store and queue the request; return its head.
@@ -35,7 +37,8 @@ class Accept:
                 the sweeper removes what is half written.
         """
         head = self.head_of(owner, request)
-        self.stores.responses.accept(head, request, trace)
+        until = self.watched_until(head, request)
+        self.stores.responses.accept(head, request, trace, watched_until=until)
         self.send(head)
         return head
 
@@ -52,6 +55,10 @@ class Accept:
             expires_at=created + int(max(kept, self.open_seconds)),
             due_at=created + int(self.resend_seconds),
         )
+
+    def watched_until(self, head: Head, request: Request) -> float:
+        """Return until when a response that is accepted now counts as watched; 0 if it does not."""
+        return head.created_at + self.watch_seconds if request.stream else 0
 
     def send(self, head: Head) -> None:
         """Ask for it to be worked on, now or by the next sweep."""

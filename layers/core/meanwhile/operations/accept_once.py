@@ -80,7 +80,8 @@ class AcceptOnce:
             if not request.store and now >= keyed.created_at + self.unstored_retention_seconds:
                 raise _gone()  # never written, or written, ended and forgotten: nobody can tell any more
             head = replace(head, id=keyed.response_id)
-        if self.stores.responses.accept_once(head, request):
+        until = self.accept.watched_until(head, request)
+        if self.stores.responses.accept_once(head, request, watched_until=until):
             self.accept.send(head)
             return Taken(head=head, replayed=False)
         there = self._there(owner, head.id)

@@ -35,14 +35,16 @@ class Read:
             return of_record(record, record.result)
         return of_answer(record.head, request, self.answer(record.head))
 
-    def record(self, owner: str, response_id: str) -> tuple[Record, Request]:
+    def record(self, owner: str, response_id: str, *, result: bool = True) -> tuple[Record, Request]:
         """Return what is stored besides the log, in one call, as of every write before it.
+
+        Without `result` that stays where it is: it may be large, and a stream has it from the log.
 
         Raises:
             ResponseNotFound: As above.
         """
         try:
-            record = self.stores.responses.record(response_id, owner=owner)
+            record = self.stores.responses.record(response_id, owner=owner, result=result)
         except OwnerDeleted as error:
             raise ResponseNotFound(response_id) from error
         if record is None or record.request is None:

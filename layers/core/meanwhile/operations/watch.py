@@ -1,55 +1,76 @@
-"""Watch: follow a running response, reading every batch of its log once."""
+"""Watch: say that somebody reads a response as it is written, so that it is written often.
 
-from meanwhile.domain.answer import Answer
-from meanwhile.domain.log import Tip
-from meanwhile.domain.request import Json, Request
+Watching costs an execution of a function for as long as it lasts, so it is bounded: beyond a few streams of
+one response, and beyond some of one owner, a new one displaces the oldest.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from meanwhile.domain.errors import Unavailable
 from meanwhile.domain.response import Head
-from meanwhile.domain.wire import of_answer
-from meanwhile.operations.read import Read
-from meanwhile.storage.stores import Stores
+from meanwhile.storage.leases import LeaseStore
+from meanwhile.storage.watches import Place, WatchStore
 
-RUNNING = frozenset({"queued", "in_progress"})
+logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watches:
+    """Lets streams begin to watch."""
+
+    watches: WatchStore
+    leases: LeaseStore
+    now: Callable[[], float]
+    seconds: float
+    """How long a watch counts when it is not renewed."""
+    per_response: int
+    per_owner: int
+
+    def begin(self, head: Head, *, is_known: bool) -> "Watch":
+        """Watch from now on; `is_known` says that the lease was told when the response was accepted.
+
+        Raises:
+            Unavailable: The table does not answer.
+        """
+        until = self.now() + self.seconds
+        if not is_known:
+            self.leases.watch(head.id, until=until)
+        place = self.watches.begin(
+            head.owner,
+            head.id,
+            now=self.now(),
+            until=until,
+            per_response=self.per_response,
+            per_owner=self.per_owner,
+        )
+        return Watch(self, head, place)
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
-    """What is known of a running response, and two ways to learn more."""
+    """One stream that watches one response."""
 
-    def __init__(self, stores: Stores, read: Read, head: Head, request: Request) -> None:
-        self._stores = stores
-        self._read = read
-        self._head = head
-        self._request = request
-        self._tip = Tip()
-        self._answer = Answer(head.id, head.background)
-        self._found: Json | None = None
+    _watches: Watches
+    _head: Head
+    _place: Place
 
-    def read_on(self) -> bool:
-        """Read the log from where the last reading ended: one call; return whether the response has ended.
+    def renew(self) -> bool:
+        """Watch for longer; `False` if a newer stream has taken this one's place.
 
         Raises:
-            Unavailable: The log could not be read.
-            LogCorrupt: It breaks a rule.
+            Unavailable: The table does not answer.
         """
-        for batch in self._stores.log.read(self._head, after=self._tip.number - 1):
-            self._tip = self._tip.after(batch)
-            for fact in batch.facts:
-                self._answer.apply(fact)
-        return self._answer.end is not None
+        until = self._watches.now() + self._watches.seconds
+        if not self._watches.watches.renew(self._place, until=until):
+            return False
+        self._watches.leases.watch(self._head.id, until=until)
+        return True
 
-    def look_up(self) -> bool:
-        """Read the response as a whole: what was deleted or ended without us shows only there.
-
-        Raises:
-            ResponseNotFound: It was deleted.
-            Unavailable, LogCorrupt: As above.
-        """
-        found = self._read(self._head.owner, self._head.id)
-        if found["status"] not in RUNNING:
-            self._found = found
-        return self._found is not None
-
-    def as_known(self) -> Json:
-        """Return the response object as of the last successful reading."""
-        if self._found is not None and self._answer.end is None:
-            return self._found
-        return of_answer(self._head, self._request, self._answer)
+    def end(self) -> None:
+        """Watch no more. What cannot be removed now expires by itself."""
+        try:
+            self._watches.watches.end(self._place)
+        except Unavailable:
+            logger.info("a watch was not removed", extra={"response_id": self._head.id})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone
-from meanwhile.domain.response import SHARED_WALLS, Lease
+from meanwhile.domain.response import SHARED_WALLS, Head, Lease
 from meanwhile.storage.table import LEASE, Conflict, Item, errors_translated, items_at
 
 
@@ -86,6 +86,21 @@ class LeaseStore:
                 raise
             # Given back already: the answer to that was lost.
 
+    def watch(self, response_id: str, *, until: float) -> None:
+        """Say that somebody reads along; whoever holds the lease learns it with the next heartbeat.
+
+        Of several who say so the last one counts: all say the same, give or take a second.
+        """
+        items = self._items
+        try:
+            with errors_translated():
+                items(response_id, LEASE).update(
+                    actions=[items.watched_until.set(_ms(until))],
+                    condition=items.response_id.exists() & items.deleted.does_not_exist(),
+                )
+        except Conflict:
+            return  # deleted: there is nothing to read
+
     def claimed(self, response_ids: Sequence[str]) -> set[str]:
         """Return which of up to 100 responses a worker has ever claimed: those have left the queue."""
         if not response_ids:
@@ -121,6 +136,14 @@ class LeaseStore:
                 return self._items.get(response_id, LEASE, consistent_read=True)
             except self._items.DoesNotExist:
                 return None
+
+
+def new_lease(items: type[Item], head: Head, *, watched_until: float) -> Item:
+    """Return the lease of a response that is accepted now: nobody's, and maybe watched from the start."""
+    item = items(head.id, LEASE, expires_at=head.expires_at, epoch=0, until=0, attempts=0, walls=0)
+    if watched_until:
+        item.watched_until = _ms(watched_until)
+    return item
 
 
 def to_lease(item: Item) -> Lease:

@@ -53,8 +53,13 @@ class LogStore:
             if self._nonce_at(head.id, batch.number) != batch.nonce:
                 raise SlotTaken(f"batch {batch.number}") from conflict
 
-    def read(self, head: Head, *, after: int = -1) -> list[Batch]:
-        """Return every batch behind number `after`, strongly consistent, in order.
+    def read(
+        self, head: Head, *, after: int = -1, at_most: int | None = None, consistent: bool = True
+    ) -> list[Batch]:
+        """Return the batches behind number `after`, in order; no more than `at_most` of them.
+
+        A read that need not be consistent costs half. The newest batches may be missing in it, and, as far
+        as DynamoDB promises, one in the middle.
 
         Raises:
             Tampered: A batch is not what was written there.
@@ -63,7 +68,7 @@ class LogStore:
         seal = self._keyring.seal(head.owner, head.id)
         with errors_translated():
             between = self._items.part.between(part_of(after + 1), _LAST)
-            found = list(self._items.query(head.id, between, consistent_read=True))
+            found = list(self._items.query(head.id, between, consistent_read=consistent, limit=at_most))
         return [to_batch(item, seal) for item in found if not item.deleted]
 
     def _nonce_at(self, response_id: str, number: int) -> str | None:

@@ -12,7 +12,7 @@ from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record, Statu
 from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.heads import head_item, key_in_owner_index, to_head
 from meanwhile.storage.keyring import Keyring
-from meanwhile.storage.leases import to_lease
+from meanwhile.storage.leases import new_lease, to_lease
 from meanwhile.storage.log import LOG, to_batch
 from meanwhile.storage.marks import trace_item
 from meanwhile.storage.payload import pack, unpack
@@ -57,21 +57,23 @@ class ResponseStore:
         self._blobs = blobs
         self._inline_bytes = inline_bytes
 
-    def accept(self, head: Head, request: Request, trace: Trace | None = None) -> None:
+    def accept(
+        self, head: Head, request: Request, trace: Trace | None = None, *, watched_until: float = 0
+    ) -> None:
         """Write head, lease and request in one call, and with them a trace. Stored means accepted."""
-        items = self._accepted(head, request)
+        items = self._accepted(head, request, watched_until)
         if trace is not None:
             items.append(trace_item(self._items, self._keyring, head.owner, trace, head.id))
         with errors_translated(), self._items.batch_write() as batch:
             for item in items:
                 batch.save(item)
 
-    def accept_once(self, head: Head, request: Request) -> bool:
+    def accept_once(self, head: Head, request: Request, *, watched_until: float = 0) -> bool:
         """Write head, lease and request in one call, all or none; `False` if this id has some already.
 
         What has gone on since, or is a tombstone by now, stays as it is, however late this write comes.
         """
-        items = self._accepted(head, request)
+        items = self._accepted(head, request, watched_until)
         try:
             put_together(self._items, items)
         except Conflict:
@@ -81,18 +83,19 @@ class ResponseStore:
             return False
         return True
 
-    def _accepted(self, head: Head, request: Request) -> list[Item]:
-        lease = self._items(head.id, LEASE, expires_at=head.expires_at, epoch=0, until=0, attempts=0, walls=0)
+    def _accepted(self, head: Head, request: Request, watched_until: float) -> list[Item]:
+        lease = new_lease(self._items, head, watched_until=watched_until)
         first = head_item(self._items, head)
         first.payload = self._keyring.seal(head.owner, head.id).close(pack({"model": request.model}), HEAD)
         return [first, lease, self._content(head, REQUEST, request.to_json())]
 
-    def record(self, response_id: str, *, owner: str | None = None) -> Record | None:
-        """Return head, request and result in one call; `None` if there is no such response.
+    def record(self, response_id: str, *, owner: str | None = None, result: bool = True) -> Record | None:
+        """Return head, request and, if wanted, result in one call; `None` if there is no such response.
 
         With `owner`, another's is `None` too, and not opened: an error would tell that it is there.
         """
-        parts = {item.part: item for item in items_of(self._items, response_id, (HEAD, REQUEST, OUTPUT))}
+        wanted = (HEAD, REQUEST, OUTPUT) if result else (HEAD, REQUEST)
+        parts = {item.part: item for item in items_of(self._items, response_id, wanted)}
         if HEAD not in parts:
             return None
         head = to_head(parts[HEAD])

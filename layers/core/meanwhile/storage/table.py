@@ -8,6 +8,7 @@
 | `output`     | the result, written at the end                                |
 | `request`    | what was asked                                                |
 | `mark`       | which response a key or a request has made (see `marks.py`)   |
+| `watch#...`  | that an owner's response is being watched (see `watches.py`)  |
 
 Content sits in `payload`, or in the bucket under the key in `blob`. A deleted part stays as a tombstone:
 its keys, `deleted` and `expires_at`.

@@ -47,6 +47,7 @@ _SAME = (
     "prompt_cache_key",
     "safety_identifier",
     "store",
+    "stream",
     "truncation",
     "user",
 )

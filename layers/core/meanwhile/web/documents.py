@@ -38,14 +38,29 @@ def _header(description: str) -> dict[str, Any]:
 _REQUEST_ID = {"x-request-id": _header("Names this request in the logs.")}
 
 
-def returns(name: str, *, poll_after: bool = False, replayed: bool = False) -> Documented:
+_EVENTS = {
+    "text/event-stream": {
+        "schema": {
+            "description": "With `stream`: each event, numbered by `sequence_number`, then `[DONE]`.",
+            "type": "object",
+            "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+            "required": ["data"],
+        }
+    }
+}
+
+
+def returns(
+    name: str, *, poll_after: bool = False, replayed: bool = False, streams: bool = False
+) -> Documented:
     """Document the answer when all went well."""
     headers = dict(_REQUEST_ID)
     if poll_after:
         headers["openai-poll-after-ms"] = _header("When to ask again, while the response runs.")
     if replayed:
         headers[REPLAYED] = _header("`true` if an earlier call has made this response.")
-    return {200: {"description": "Done.", "headers": headers, "content": schema(name)}}
+    content = schema(name) | (_EVENTS if streams else {})
+    return {200: {"description": "Done.", "headers": headers, "content": content}}
 
 
 def _failure(description: str, **headers: str) -> dict[str, Any]:

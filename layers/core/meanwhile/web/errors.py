@@ -19,9 +19,11 @@ from meanwhile.domain.errors import (
     RequestError,
     ResponseNotFound,
     ServiceError,
+    StreamEnded,
     TooLarge,
     Unavailable,
 )
+from meanwhile.domain.request import Json
 from meanwhile.web.unexpected import described
 from meanwhile.web.validation import invalid
 
@@ -68,6 +70,7 @@ _ROWS: dict[type[ServiceError], _Row] = {
     UnknownUrl: _Row(HTTPStatus.NOT_FOUND),
     WrongMethod: _Row(HTTPStatus.METHOD_NOT_ALLOWED),
     TooLarge: _Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    StreamEnded: _Row(HTTPStatus.SERVICE_UNAVAILABLE, SERVER_ERROR),  # only ever said inside a stream
     ServiceError: _Row(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         SERVER_ERROR,
@@ -92,12 +95,17 @@ def must_not_repeat(request: Request) -> None:
     request.state.may_have_happened = True
 
 
-def answer(error: ServiceError, scope: Scope) -> JSONResponse:
-    """Return the answer to an error, in the API's shape."""
+def error_object(error: ServiceError) -> Json:
+    """Return what is said of an error, in the API's shape."""
     row = row_of(type(error))
     param = error.param if isinstance(error, RequestError) else None
     code = (error.narrow_code if isinstance(error, InvalidRequest) else None) or error.code
-    message = row.message or str(error)
+    return {"message": row.message or str(error), "type": row.type, "param": param, "code": code}
+
+
+def answer(error: ServiceError, scope: Scope) -> JSONResponse:
+    """Return the answer to an error, in the API's shape."""
+    row = row_of(type(error))
     headers: dict[str, str] = {}
     if row.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         if scope.get("state", {}).get("may_have_happened"):
@@ -106,8 +114,7 @@ def answer(error: ServiceError, scope: Scope) -> JSONResponse:
             headers["retry-after"] = str(row.retry_after)
     if row.status is HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
-    body = {"error": {"message": message, "type": row.type, "param": param, "code": code}}
-    return JSONResponse(body, row.status, headers)
+    return JSONResponse({"error": error_object(error)}, row.status, headers)
 
 
 async def on_service_error(request: Request, error: ServiceError) -> JSONResponse:

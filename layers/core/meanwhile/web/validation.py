@@ -114,8 +114,6 @@ def _type(error: Mapping[str, Any], path: Iterable[Any]) -> InvalidRequest:
 
 
 def _literal(error: Mapping[str, Any], path: tuple[Any, ...]) -> InvalidRequest:
-    if path == ("stream",):
-        return _error("Streaming is not available yet.", "stream", "unsupported_parameter")
     if path[-1] == "role":
         return _value(_ROLES, path)
     if path[-1] == "type":

@@ -27,7 +27,7 @@ async def body_when_ended(head: Head, request: Request) -> AsyncGenerator[bytes,
     leaves; the response runs on.
     """
     settings = wiring.settings()
-    watch = wiring.watch(head, request)
+    wait = wiring.wait(head, request)
     clock = asyncio.get_running_loop().time
     started = clock()
     silent_since = started
@@ -36,10 +36,10 @@ async def body_when_ended(head: Head, request: Request) -> AsyncGenerator[bytes,
         while clock() < started + settings.wait_limit_seconds:
             await asyncio.sleep(pause)
             pause = min(pause * 2, settings.poll_seconds)
-            look = watch.read_on
+            look = wait.read_on
             if clock() >= silent_since + settings.keep_alive_seconds:
                 silent_since = clock()
-                look = watch.look_up
+                look = wait.look_up
                 yield b"\n"
             try:
                 if await run_in_threadpool(look):
@@ -50,4 +50,4 @@ async def body_when_ended(head: Head, request: Request) -> AsyncGenerator[bytes,
                 pause = settings.poll_seconds * _SLOWER_AFTER_FAILURE
                 about = {"response_id": head.id, "error": type(error).__name__}
                 logger.warning("could not read on", extra=about)
-    yield json.dumps(watch.as_known(), ensure_ascii=False, separators=(",", ":")).encode()
+    yield json.dumps(wait.as_known(), ensure_ascii=False, separators=(",", ":")).encode()

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from meanwhile import wiring
 from meanwhile.domain.answer import Answer
-from meanwhile.domain.errors import InvalidRequest, ResponseNotFound
+from meanwhile.domain.errors import ResponseNotFound
 from meanwhile.domain.request import Json
 from meanwhile.domain.wire import of_answer
-from meanwhile.operations.watch import RUNNING
+from meanwhile.operations.wait import RUNNING
 from meanwhile.web import errors
 from meanwhile.web.attempts import REPLAYED, attempt_of, is_known_again
 from meanwhile.web.auth import Owner
@@ -26,6 +26,7 @@ from meanwhile.web.create import to_asked
 from meanwhile.web.documents import FAILURES, IDEMPOTENT, returns, takes
 from meanwhile.web.pages import page
 from meanwhile.web.schemas.base import Includable
+from meanwhile.web.streaming import HEADERS, MEDIA_TYPE, frames
 from meanwhile.web.waiting import body_when_ended
 
 logger = logging.getLogger(__name__)
@@ -46,10 +47,13 @@ ResponseId = Annotated[str, Depends(_response_id)]
 Include = Annotated[list[Includable], Query(alias="include[]", description="Taken, and not needed here.")]
 
 
+_CREATED = returns("Response", poll_after=True, streams=True, replayed=True)
+
+
 @router.post("/responses", operation_id="createResponse", openapi_extra=takes("CreateResponse") | IDEMPOTENT,
-             responses=FAILURES | returns("Response", poll_after=True, replayed=True))  # fmt: skip
+             responses=FAILURES | _CREATED)  # fmt: skip
 async def create(request: Request, owner: Owner) -> Response:
-    """Ask a model. With `background` the answer comes at once, else when the response has ended."""
+    """Ask a model. With `background` the answer comes at once, with `stream` bit by bit, else at the end."""
     asked, digest = await run_in_threadpool(to_asked, await read_body(request), wiring.catalogue())
     attempt = attempt_of(request.headers, digest)
     accept = wiring.accept_once()
@@ -60,6 +64,8 @@ async def create(request: Request, owner: Owner) -> Response:
     about = {"response_id": head.id, "request_id": request.state.request_id}
     logger.info("response asked for again" if taken.replayed else "response accepted", extra=about)
     headers = {REPLAYED: "true"} if taken.replayed else {}
+    if asked.stream:
+        return _streamed(frames(head, asked, is_new=not taken.replayed), headers)
     if taken.replayed and (asked.background or head.has_ended):
         found = await run_in_threadpool(wiring.read(), owner, head.id)
         return _as_it_stands(found, headers)
@@ -69,18 +75,25 @@ async def create(request: Request, owner: Owner) -> Response:
 
 
 @router.get("/responses/{response_id}", operation_id="getResponse",
-            responses=FAILURES | returns("Response", poll_after=True))  # fmt: skip
+            responses=FAILURES | returns("Response", poll_after=True, streams=True))  # fmt: skip
 def retrieve(
     owner: Owner,
     response_id: ResponseId,
-    stream: Annotated[bool, Query(json_schema_extra={"const": False})] = False,
-    starting_after: Annotated[int | SkipJsonSchema[None], Query(ge=0)] = None,  # noqa: ARG001  # for streams
-    include_obfuscation: bool = True,  # noqa: ARG001, FBT001  # for streams
+    stream: Annotated[bool, Query(description="Send its events, live or ended.")] = False,
+    starting_after: Annotated[
+        int | SkipJsonSchema[None],
+        Query(ge=0, description="With `stream`: send the events behind this `sequence_number`."),
+    ] = None,
+    include_obfuscation: Annotated[  # noqa: ARG001
+        bool, Query(description="Taken; no padding is added.")
+    ] = True,
     include: Include = [],  # noqa: ARG001, B006  # FastAPI copies defaults
-) -> JSONResponse:
-    """Return where a response stands, with the text it has so far."""
+) -> Response:
+    """Return where a response stands, with the text it has so far; or stream its events."""
     if stream:
-        raise InvalidRequest("Streaming is not available yet.", param="stream", code="unsupported_parameter")
+        record, asked = wiring.read().record(owner, response_id, result=False)
+        after = -1 if starting_after is None else starting_after
+        return _streamed(frames(record.head, asked, after=after))
     return _as_it_stands(wiring.read()(owner, response_id))
 
 
@@ -114,6 +127,12 @@ def input_items(
     """Return what was asked, item by item, the newest first."""
     _, asked = wiring.read().record(owner, response_id)
     return JSONResponse(page(asked.input, after=after, limit=limit, newest_first=order == "desc"))
+
+
+def _streamed(
+    events: AsyncGenerator[bytes, None], headers: Mapping[str, str] = MappingProxyType({})
+) -> StreamingResponse:
+    return StreamingResponse(events, media_type=MEDIA_TYPE, headers={**HEADERS, **headers})
 
 
 def _as_it_stands(found: Json, headers: Mapping[str, str] = MappingProxyType({})) -> JSONResponse:

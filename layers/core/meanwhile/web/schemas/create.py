@@ -6,7 +6,13 @@ from pydantic import Discriminator, Field, Tag
 
 from meanwhile.web.schemas.base import Content, Includable, NotYet, Setting, text_or_list
 from meanwhile.web.schemas.items import InputItem
-from meanwhile.web.schemas.options import FunctionTool, ReasoningOptions, Text, ToolChoice
+from meanwhile.web.schemas.options import (
+    FunctionTool,
+    ReasoningOptions,
+    StreamOptions,
+    Text,
+    ToolChoice,
+)
 
 _MOST_TOKENS = 2**31 - 1
 
@@ -45,7 +51,8 @@ class CreateResponse(CountInputTokens):
     model: ModelId
     input: Input
     background: bool | None = None
-    stream: Literal[False] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
     store: bool | None = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)] | None = None
 
@@ -73,4 +80,3 @@ class CreateResponse(CountInputTokens):
     image: NotYet = None
     moderation: NotYet = None
     prompt: NotYet = None
-    stream_options: NotYet = None

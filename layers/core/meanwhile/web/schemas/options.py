@@ -86,3 +86,10 @@ class ReasoningOptions(Setting):
     summary: Literal["auto", "concise", "detailed"] | None = None
     generate_summary: Literal["auto", "concise", "detailed"] | None = None
     """The older name of `summary`."""
+
+
+class StreamOptions(Setting):
+    """How the stream is to be."""
+
+    include_obfuscation: bool | None = None
+    """Padding against who counts bytes; taken, and none is added."""

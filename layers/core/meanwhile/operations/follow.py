@@ -1,0 +1,160 @@
+"""Follow: a response's events from any point on, live or ended, from its log and nothing else."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+
+from meanwhile.domain.errors import LogCorrupt, StreamDisplaced, StreamTimeLimit, Unavailable
+from meanwhile.domain.events import Events
+from meanwhile.domain.log import Batch
+from meanwhile.domain.request import Json, Request
+from meanwhile.domain.response import Head
+from meanwhile.operations.read import Read
+from meanwhile.operations.tail import AT_ONCE, Tail
+from meanwhile.operations.watch import Watch, Watches
+from meanwhile.storage.stores import Stores
+
+_SLOWER = 1.25
+_FAILURES = 20
+"""Readings in a row that may fail before a stream gives up; with pauses between them, half a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """Streams responses. A stream reads and never runs anything: who leaves, changes nothing."""
+
+    stores: Stores
+    read: Read
+    watches: Watches
+    clock: Callable[[], float]
+    """Monotonic."""
+    sleep: Callable[[float], Awaitable[None]]
+    fast_seconds: float
+    """Between two readings while text flows."""
+    slow_seconds: float
+    """The longest pause, reached bit by bit while nothing comes."""
+    silence_seconds: float
+    """How long a reader may hear nothing."""
+    limit_seconds: float
+    """How long a stream may take."""
+
+    def __call__(
+        self, head: Head, request: Request, *, after: int = -1, is_new: bool = False
+    ) -> AsyncGenerator[Json | None, None]:
+        """Yield the wire events behind number `after` until the response ends; `None` is a sign of life.
+
+        `is_new` says that it was accepted for this stream, and so counts as watched already. Live and
+        replayed events are the same. Memory is bounded by the answer and one reading of its log, however
+        slowly what is yielded is taken.
+
+        Raises:
+            StreamTimeLimit, StreamDisplaced: The stream ends before its response, which goes on.
+            ResponseNotFound: It was deleted meanwhile.
+            LogCorrupt: Its log cannot be read.
+            Unavailable: The table has not answered for half a minute.
+        """
+        return _Following(self, head, request, after, is_new=is_new).events()
+
+
+class _Following:
+    """One stream."""
+
+    def __init__(self, follow: Follow, head: Head, request: Request, after: int, *, is_new: bool) -> None:
+        self._follow = follow
+        self._head = head
+        self._is_new = is_new
+        self._history = Events(head, request)
+        self._tail = Tail(follow.stores.log, head)
+        self._cursor = after
+        """The number of the last event that was yielded."""
+        self._pause = follow.fast_seconds / 2  # the first words should find somebody looking
+        self._heard = self._began = follow.clock()
+        self._watch: Watch | None = None
+        self._renew_at = self._began
+        self._head_had_ended = False
+
+    async def events(self) -> AsyncGenerator[Json | None, None]:
+        for event in self._history.opening():
+            if event["sequence_number"] > self._cursor:
+                yield self._told(event)
+        try:
+            while self._history.answer.end is None:
+                batches = await self._read()
+                for batch in batches:
+                    for fact in batch.facts:
+                        if self._history.next_seq <= self._cursor:
+                            self._history.skip(fact)
+                        else:
+                            yield self._told(self._history.tell(fact))
+                if len(batches) == AT_ONCE or self._history.answer.end is not None:
+                    continue
+                if await self._is_silent():
+                    yield None
+                await self._rest(something_came=bool(batches))
+        finally:
+            if self._watch is not None:
+                # Also when the reader has left; not waited for longer than the reader waits.
+                ending = asyncio.get_running_loop().run_in_executor(None, self._watch.end)
+                await asyncio.shield(ending)
+
+    def _told(self, event: Json) -> Json:
+        self._cursor = event["sequence_number"]
+        self._heard = self._follow.clock()
+        return event
+
+    async def _read(self) -> list[Batch]:
+        for _ in range(_FAILURES):
+            try:
+                return await asyncio.to_thread(self._tail.read)
+            except Unavailable as error:
+                failed = error
+                self._check_time()
+                await self._follow.sleep(max(1.0, self._follow.slow_seconds))
+        raise failed
+
+    async def _is_silent(self) -> bool:
+        """Watch on; tell whether the reader needs a sign of life, and then look for what no log says."""
+        self._check_time()
+        await self._watch_on()
+        if self._follow.clock() < self._heard + self._follow.silence_seconds:
+            return False
+        self._heard = self._follow.clock()
+        await self._look_up()
+        return True
+
+    def _check_time(self) -> None:
+        if self._follow.clock() >= self._began + self._follow.limit_seconds:
+            raise StreamTimeLimit(self._cursor)
+
+    async def _watch_on(self) -> None:
+        if self._follow.clock() < self._renew_at:
+            return
+        watches = self._follow.watches
+        try:
+            if self._watch is None:
+                self._watch = await asyncio.to_thread(watches.begin, self._head, is_known=self._is_new)
+            elif not await asyncio.to_thread(self._watch.renew):
+                self._watch = None
+                raise StreamDisplaced(self._cursor)
+        except Unavailable:
+            self._renew_at = self._follow.clock() + 1  # unwatched it comes a little later: no reason to end
+            return
+        self._renew_at = self._follow.clock() + watches.seconds / 2
+
+    async def _look_up(self) -> None:
+        """See what only the head says: that the response was deleted, or that its log cannot be read."""
+        read = self._follow.read
+        try:
+            record, _ = await asyncio.to_thread(read.record, self._head.owner, self._head.id, result=False)
+        except Unavailable:
+            return
+        if self._head_had_ended:
+            raise LogCorrupt("the head has ended, and the log has not")
+        self._head_had_ended = record.head.has_ended  # the log's own end may only have come after our reading
+
+    async def _rest(self, *, something_came: bool) -> None:
+        follow = self._follow
+        self._pause = (
+            follow.fast_seconds if something_came else min(self._pause * _SLOWER, follow.slow_seconds)
+        )
+        await follow.sleep(self._pause)
