@@ -3,12 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from meanwhile import aws
-from meanwhile.domain.model_events import ModelEvent
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.operations.accept import Accept
@@ -27,8 +26,8 @@ from meanwhile.operations.run import Ask, Run
 from meanwhile.operations.sweep import Sweep
 from meanwhile.operations.watch import Watch
 from meanwhile.operations.work import Work
+from meanwhile.providers.asking import Asking
 from meanwhile.providers.catalogue import Catalogue
-from meanwhile.providers.retry import stream_with_patience
 from meanwhile.providers.router import Providers
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
@@ -73,21 +72,21 @@ def tokens(encoding: str) -> Tokens:
 
 
 @cache
-def ask() -> Ask:
-    """Return what asks the model of a request, patiently."""
-    providers = Providers(catalogue(), settings(), sleep=asyncio.sleep, clock=time.monotonic)
+def providers() -> Providers:
+    """Return who serves the models."""
+    return Providers(catalogue(), settings(), vocabularies().estimate)
 
-    def patiently(request: Request) -> AsyncGenerator[ModelEvent, None]:
-        return stream_with_patience(
-            providers.provider_for(request.model),
-            request,
-            monotonic=time.monotonic,
-            sleep=asyncio.sleep,
-            jitter=random.random,
-            deadline_seconds=settings().patience_seconds,
-        )
 
-    return patiently
+@cache
+def ask() -> Asking:
+    """Return what asks the model of a request."""
+    return Asking(
+        providers=providers(),
+        patience_seconds=settings().patience_seconds,
+        monotonic=time.monotonic,
+        sleep=asyncio.sleep,
+        jitter=random.random,
+    )
 
 
 @cache
@@ -243,7 +242,15 @@ def end_dead() -> EndDead:
 @cache
 def work() -> Work:
     """Return the worker's work."""
-    return work_with(settings(), stores=stores(), ending=ending(), queue=queue(), ask=ask(), now=now)
+    return work_with(
+        settings(),
+        stores=stores(),
+        ending=ending(),
+        queue=queue(),
+        ask=ask(),
+        continues=providers().continues,
+        now=now,
+    )
 
 
 def work_with(
@@ -253,6 +260,7 @@ def work_with(
     ending: Ending,
     queue: WorkQueue,
     ask: Ask,
+    continues: Callable[[str], bool],
     now: Callable[[], float],
 ) -> Work:
     """Return the worker's work over given parts, as chosen in settings."""
@@ -265,7 +273,9 @@ def work_with(
         commit_unwatched_seconds=chosen.commit_unwatched_seconds,
     )
     return Work(
-        claim=Claim(stores=stores, ending=ending, now=now, lease_seconds=chosen.lease_seconds),
+        claim=Claim(
+            stores=stores, ending=ending, now=now, lease_seconds=chosen.lease_seconds, continues=continues
+        ),
         run=run,
         ending=ending,
         queue=queue,

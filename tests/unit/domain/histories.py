@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from meanwhile.domain.answer import Answer
+from meanwhile.domain.continuation import given_up
 from meanwhile.domain.facts import Fact, Started
 from meanwhile.domain.model_events import (
     Finished,
@@ -18,7 +19,7 @@ from meanwhile.domain.model_events import (
 )
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
-from meanwhile.domain.transcript import Transcript, given_up
+from meanwhile.domain.transcript import Transcript
 from meanwhile.domain.wire import events
 
 NOW = 1_771_881_597

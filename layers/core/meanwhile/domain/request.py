@@ -34,6 +34,8 @@ class Request:
     metadata: Mapping[str, str] = field(default_factory=dict)
     store: bool = True
     background: bool = False
+    stream: bool = False
+    """Whether the caller reads it as it is written: what was said there cannot be taken back."""
     service_tier: str = "auto"
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
