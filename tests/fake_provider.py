@@ -111,6 +111,50 @@ def calls(name: str, arguments: str, *, call_id: str = "call_fake1", pieces: int
     return [*(chunk({"tool_calls": [each]}) for each in [start, *more]), *end("tool_calls")]
 
 
+@dataclass(frozen=True, slots=True)
+class Continuing:
+    """A model that always says the same, and goes on from the beginning of it; a `default` of the server.
+
+    Each way of asking for it is known to one kind of server, and refused or ignored by the others.
+    """
+
+    answer: str
+    way: str
+    """As in the catalogue. With "none" the beginning is one more message, and the answer begins anew."""
+    breaks_at: Sequence[int] = ()
+    """Of the first calls: characters of the whole answer at which the connection breaks off."""
+    pieces: int = 3
+    """Characters of a chunk."""
+    asked: list[Json] = field(default_factory=list)
+
+    def __call__(self, body: Json) -> Script:
+        """Return the rest of the answer, or a refusal."""
+        self.asked.append(body)
+        if not self._is_understood(body):
+            return [Answer(400, {"error": {"type": "invalid_request_error"}})]
+        last = body["messages"][-1]
+        beginning = last["content"] if last["role"] == "assistant" and self.way != "none" else ""
+        kept = beginning.rstrip()  # as prompt templates do
+        breaks = self.breaks_at[len(self.asked) - 1 :][:1]
+        rest = self.answer.removeprefix(kept)[: breaks[0] - len(kept) if breaks else None]
+        said = beginning + rest if self.way == "prefix_echoed" else rest
+        chunks = text(*(said[at : at + self.pieces] for at in range(0, len(said), self.pieces)))
+        if breaks:
+            return [*chunks, Cut()]
+        return [*chunks, *end(prompt=7 + len(kept.split()), completion=len(rest.split()))]
+
+    def _is_understood(self, body: Json) -> bool:
+        last = body["messages"][-1]
+        if last["role"] != "assistant":
+            return not body.get("continue_final_message")
+        match self.way:
+            case "prefix" | "prefix_echoed":
+                return last.get("prefix") is True
+            case "continue_final_message":
+                return bool(body.get("continue_final_message")) and body.get("add_generation_prompt") is False
+        return True
+
+
 class FakeProvider:
     """The server. Enter it to start, leave it to stop; `base_url` goes into MODEL_BASE_URL."""
 

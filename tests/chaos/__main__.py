@@ -21,10 +21,11 @@ def main() -> int:
     parser.add_argument("--responses", type=int, default=100)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--model", choices=["simulator", "simulator-restarts"], default="simulator")
     options = parser.parse_args()
-    plan = Plan(responses=options.responses, kills=options.kills, seed=options.seed)
+    plan = Plan(responses=options.responses, kills=options.kills, seed=options.seed, model=options.model)
     console.print(
-        f"{plan.responses} responses, {plan.kills} SIGKILLs to workers, seed {plan.seed}; "
+        f"{plan.responses} responses of {plan.model}, {plan.kills} SIGKILLs to workers, seed {plan.seed}; "
         f"lease {plan.lease_seconds:g} s, heartbeat {plan.heartbeat_seconds:g} s, "
         f"sweep every {plan.sweep_seconds:g} s"
     )

@@ -30,6 +30,7 @@ class Plan:
     responses: int
     kills: int
     seed: int
+    model: str = "simulator"
     lease_seconds: float = 3
     heartbeat_seconds: float = 1
     resend_seconds: float = 3
@@ -74,7 +75,7 @@ def run(plan: Plan) -> Outcome:
         asked = _ask(stack, plan)
         killer.join()
         _wait(stack, asked, began + plan.limit_seconds)
-        _judge(stack, asked, outcome)
+        _judge(stack, plan, asked, outcome)
         claims.read()
         outcome.claims = len(claims.seen)
         outcome.recovered_after = list(_recoveries(claims.seen, outcome.killed_at))
@@ -89,7 +90,7 @@ def _ask(stack: LocalStack, plan: Plan) -> dict[str, str]:
     asked = {}
     for number in range(plan.responses):
         prompt = _PROMPTS[number % len(_PROMPTS)].format(words=lengths.randrange(60, 200))
-        made = client.responses.create(model="simulator", input=prompt, background=True)
+        made = client.responses.create(model=plan.model, input=prompt, background=True)
         asked[made.id] = _expected(prompt)
         time.sleep(lengths.uniform(*plan.between_accepts))
     return asked
@@ -129,7 +130,7 @@ def _wait(stack: LocalStack, asked: Iterable[str], deadline: float) -> None:
             time.sleep(0.25)
 
 
-def _judge(stack: LocalStack, asked: dict[str, str], outcome: Outcome) -> None:
+def _judge(stack: LocalStack, plan: Plan, asked: dict[str, str], outcome: Outcome) -> None:
     """Hold what clients see, and what the log says, to the promises."""
     client = OpenAI(base_url=stack.url, api_key="sk-local")
     for response_id, expected in asked.items():
@@ -141,6 +142,8 @@ def _judge(stack: LocalStack, asked: dict[str, str], outcome: Outcome) -> None:
         if seen.output_text != expected:
             problems.append(f"{len(seen.output_text)} characters, the model wrote {len(expected)}")
         said = [item.model_dump(exclude_none=True) for item in seen.output]
+        if plan.model == "simulator" and len(said) != 1:
+            problems.append(f"{len(said)} messages: the model can go on with one")
         if [part["id"] for part in said] != [item.id for item in answer_of(response_id, history).items]:
             problems.append("output and log disagree")
         outcome.tries.append(tries_of(history))

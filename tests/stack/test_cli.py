@@ -71,17 +71,32 @@ def test_a_script_asks_cancels_and_deletes(stack: LocalStack) -> None:
 @pytest.mark.xdist_group("fragile")
 def test_a_terminal_shows_an_answer_that_started_over_once(fragile: LocalStack) -> None:
     """The worker is killed while somebody reads: the lost words go from the screen, and come back whole."""
-    with Screen(fragile, "ask", RIVERS) as screen:
-        eventually(lambda: "simulator, not" in screen.shown())
+    shown = shown_over_a_kill(fragile, "simulator-restarts")
 
-        assert fragile.kill("WorkerFunction")
-
-        assert screen.process.wait(30) == 0
-        shown = screen.shown(until_end=True)
     assert shown.count("the answer starts over") == 1
     answer = shown.partition("starts over.")[2].rpartition("completed")[0]
     assert answer.split() == simulated(RIVERS).split()
     assert shown.count("I am a simulator") == 1
+
+
+@pytest.mark.xdist_group("fragile")
+def test_a_terminal_shows_nothing_of_a_crash_that_the_model_goes_on_from(fragile: LocalStack) -> None:
+    """The words stop for a while, and go on."""
+    shown = shown_over_a_kill(fragile, "simulator")
+
+    assert "starts over" not in shown
+    assert simulated(RIVERS).split() == shown.partition("simulator\n")[2].rpartition("completed")[0].split()
+
+
+def shown_over_a_kill(stack: LocalStack, model: str) -> str:
+    """Return what a terminal shows of an answer whose worker is killed in mid-sentence."""
+    with Screen(stack, "ask", RIVERS, "--model", model) as screen:
+        eventually(lambda: "simulator, not" in screen.shown())
+
+        assert stack.kill("WorkerFunction")
+
+        assert screen.process.wait(30) == 0
+        return screen.shown(until_end=True)
 
 
 class Screen:

@@ -28,6 +28,9 @@ LAKES = "Write 8 words about lakes."
 """They take the slow simulator a few seconds: time enough to kill it in mid-sentence."""
 LONG = "Write 400 words about rivers."
 """Takes it more than a minute."""
+AT_LENGTH = "Write 300 words about rivers."
+FOR_EVER = "Write 2000 words about rivers."
+"""At full speed they take four seconds, and half a minute."""
 
 _SCHEDULING_SECONDS = 0.7
 """What a busy machine may need on top of a heartbeat."""
@@ -36,14 +39,12 @@ _SCHEDULING_SECONDS = 0.7
 # ── Killed at work ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_answers_of_a_killed_worker_are_said_again_from_the_start(
-    fragile: LocalStack, fragile_sdk: OpenAI
-) -> None:
-    """All of its responses come back, polled or waited for; what it had half said is given up, wordless."""
+def test_the_answers_of_a_killed_worker_are_gone_on_with(fragile: LocalStack, fragile_sdk: OpenAI) -> None:
+    """All of its responses come back, polled or waited for: the same message, no word lost, none repeated."""
     with ThreadPoolExecutor() as waiting:
         polled = ask(fragile_sdk, RIVERS, model="simulator-slow")
         waited = waiting.submit(fragile_sdk.responses.create, model="simulator-slow", input=LAKES)
-        speaking(fragile_sdk, polled.id)
+        before = speaking(fragile_sdk, polled.id)
 
         assert fragile.kill("WorkerFunction")
 
@@ -51,13 +52,28 @@ def test_the_answers_of_a_killed_worker_are_said_again_from_the_start(
     for question, response in both:
         assert response.status == "completed"
         assert response.output_text == simulated(question)
+        assert (statuses(response), texts(response)) == (["completed"], [simulated(question)])
         assert said_once(fragile, response)
-    assert (statuses(both[0][1]), texts(both[0][1])) == (["incomplete", "completed"], ["", simulated(RIVERS)])
+    assert [item.id for item in both[0][1].output] == [item.id for item in before.output]
+
+
+def test_the_answer_of_a_model_that_cannot_go_on_is_said_again(
+    fragile: LocalStack, fragile_sdk: OpenAI
+) -> None:
+    """What the killed worker had half said is given up, wordless, and another message says all of it."""
+    response = ask(fragile_sdk, AT_LENGTH, model="simulator-restarts")
+    speaking(fragile_sdk, response.id)
+
+    assert fragile.kill("WorkerFunction")
+
+    found = ended(fragile_sdk, response.id)
+    assert (statuses(found), texts(found)) == (["incomplete", "completed"], ["", simulated(AT_LENGTH)])
+    assert said_once(fragile, found)
 
 
 def test_a_response_over_which_workers_keep_dying_fails(fragile: LocalStack, fragile_sdk: OpenAI) -> None:
     """It may be the cause: after its attempts it ends, and whoever polls is told."""
-    response = ask(fragile_sdk, LONG, model="simulator-slow")
+    response = ask(fragile_sdk, FOR_EVER, model="simulator-restarts")
     speaking(fragile_sdk, response.id)
     fragile.kill("WorkerFunction")
     when(fragile_sdk, response.id, lambda found: texts(found)[1:] > [""])

@@ -14,6 +14,8 @@ from tests.stack.talking import ask, ended, error_of, simulated, statuses
 
 pytestmark = pytest.mark.xdist_group("fragile")
 
+LONG = "Write 800 words about rivers."
+"""More than ten seconds at the simulator's speed."""
 _TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 _TIMEOUT = 8
 _WALL_MARGIN = 4
@@ -44,7 +46,7 @@ def sdk(walled: LocalStack) -> Iterator[OpenAI]:
 
 def test_a_model_call_that_meets_the_wall_twice_fails(walled: LocalStack, sdk: OpenAI) -> None:
     """Once is bad luck, and it starts over with a worker to itself; a third time would be no better."""
-    too_long = ask(sdk, "Write 100 words about rivers.", model="simulator-slow")
+    too_long = ask(sdk, LONG, model="simulator-restarts")
 
     failed = ended(sdk, too_long.id, within=4 * _WALL_SECONDS)
 
@@ -52,6 +54,15 @@ def test_a_model_call_that_meets_the_wall_twice_fails(walled: LocalStack, sdk: O
     assert statuses(failed) == ["incomplete", "incomplete"]
     assert {batch.epoch for batch in log_of(walled, too_long.id)} == {0, 1, 2}
     assert walled.invocations()["WorkerFunction"]["timeouts"] == 0
+
+
+def test_a_model_that_goes_on_gets_past_any_number_of_walls(walled: LocalStack, sdk: OpenAI) -> None:
+    """It gets further each time: one message, to a letter what it would have said in one go."""
+    response = ended(sdk, ask(sdk, LONG, model="simulator").id, within=60)
+
+    assert (response.status, statuses(response)) == ("completed", ["completed"])
+    assert response.output_text == simulated(LONG)
+    assert len({batch.epoch for batch in log_of(walled, response.id)}) > 2
 
 
 def test_an_unknown_model_is_refused_before_anything_is_stored(sdk: OpenAI) -> None:

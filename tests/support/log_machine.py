@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from meanwhile.domain.answer import fold
+from meanwhile.domain.answer import Answer, fold
+from meanwhile.domain.continuation import resumption
 from meanwhile.domain.errors import (
     ClaimLost,
     ClaimRefused,
@@ -24,7 +25,7 @@ from meanwhile.domain.errors import (
     Unavailable,
 )
 from meanwhile.domain.events import events
-from meanwhile.domain.facts import FIRST_FACT_SEQ
+from meanwhile.domain.facts import FIRST_FACT_SEQ, GivenUp
 from meanwhile.domain.log import NOBODY, Batch, facts_of
 from meanwhile.domain.model_events import Finished, FinishReason, TextDelta
 from meanwhile.domain.request import Request
@@ -80,8 +81,14 @@ class LogMachine(RuleBasedStateMachine):
     def stores(self) -> Stores:
         raise NotImplementedError
 
-    @initialize(store=st.booleans(), background=st.booleans(), calm=st.sampled_from([0, 5, 15]))
-    def accept(self, store: bool, background: bool, calm: int) -> None:  # noqa: FBT001  # drawn by Hypothesis
+    @initialize(
+        store=st.booleans(),
+        caller=st.sampled_from(["leaves", "waits", "streams"]),
+        continues=st.booleans(),
+        calm=st.sampled_from([0, 5, 15]),
+    )
+    def accept(self, store: bool, caller: str, continues: bool, calm: int) -> None:  # noqa: FBT001  # drawn by Hypothesis
+        self.continues = continues
         self.calm = calm
         """Rules to go before anything may end: ended lives are short and dull."""
         self.clock = Clock()
@@ -112,7 +119,13 @@ class LogMachine(RuleBasedStateMachine):
             resend_seconds=RESEND,
             watch_seconds=40,
         )
-        request = Request(model="simulator", input=[], store=store, background=background)
+        request = Request(
+            model="simulator",
+            input=[],
+            store=store,
+            background=caller == "leaves",
+            stream=caller == "streams",
+        )
         self.request = request
         self.head = take(OWNER, request)
         self.workers: dict[int, Worker] = {}
@@ -137,7 +150,13 @@ class LogMachine(RuleBasedStateMachine):
         def its_clock() -> float:
             return self.clock() - self.lag[who]
 
-        return Claim(stores=self.s, ending=self.ending, now=its_clock, lease_seconds=LEASE)
+        return Claim(
+            stores=self.s,
+            ending=self.ending,
+            now=its_clock,
+            lease_seconds=LEASE,
+            continues=lambda _: self.continues,
+        )
 
     @rule(turns=TURNS)
     def go_on(self, turns: list[int]) -> None:
@@ -369,6 +388,16 @@ class LogMachine(RuleBasedStateMachine):
             assert record.result["output"] == answer.output()
 
     @invariant()
+    def words_are_only_taken_back_where_they_must_be(self) -> None:
+        """0012: not from a model that continues, and never from a foreground stream."""
+        answer = Answer(self.head.id, self.head.background)
+        for fact in facts_of(self.history):
+            if isinstance(fact, GivenUp) and any(part.text.strip() for part in answer.items[fact.item].parts):
+                assert not self.continues
+                assert self.head.background or not self.request.stream
+            answer.apply(fact)
+
+    @invariant()
     def at_most_one_worker_may_write(self) -> None:
         """6: of all that believe in their lease, one holds the newest epoch and so can keep it."""
         lease = self.raw.leases.read(self.head.id)
@@ -425,7 +454,8 @@ class LogMachine(RuleBasedStateMachine):
             self.workers.pop(who, None)
             return
         before = [b.nonce for b in self._log() if b.epoch < worker.claimed.lease.epoch and not b.end]
-        worker.read, worker.transcript = tuple(before), Transcript(answer)
+        found = resumption(answer, self.request, continues=self.continues)
+        worker.read, worker.transcript = tuple(before), Transcript(answer, found.message)
 
     def say(self, who: int, text: str) -> None:
         worker = self.workers.get(who)

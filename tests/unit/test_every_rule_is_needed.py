@@ -8,11 +8,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from meanwhile.domain.continuation import Resumption, Step, given_up
 from meanwhile.domain.errors import ClaimLost, LogCorrupt, SlotTaken
 from meanwhile.domain.facts import Fact
 from meanwhile.domain.ids import new_nonce
 from meanwhile.domain.log import Tip, tip_of
 from meanwhile.domain.response import Head, Lease
+from meanwhile.operations import claimed as claimed_module
 from meanwhile.operations import read as read_module
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.ending import Ending
@@ -119,6 +121,15 @@ def heads_are_never_mended(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Claimed, "finish", lambda _: None)
 
 
+def words_are_always_taken_back(patch: pytest.MonkeyPatch) -> None:
+    """A claim gives up whatever is open, also what it could go on with, and what a stream has said."""
+    patch.setattr(
+        claimed_module,
+        "resumption",
+        lambda answer, *_, **__: Resumption(step=Step.START_OVER, given_up=given_up(answer)),
+    )
+
+
 def claims_share_an_epoch(patch: pytest.MonkeyPatch) -> None:
     """A claim does not end everybody else's."""
 
@@ -153,6 +164,7 @@ def deleted_parts_vanish(patch: pytest.MonkeyPatch) -> None:
         foreign_batches_read_over,
         ends_are_not_looked_for,
         heads_are_never_mended,
+        words_are_always_taken_back,
         claims_share_an_epoch,
         deleted_parts_vanish,
     ],

@@ -177,6 +177,15 @@ def test_a_vocabulary_is_loaded_when_needed_and_once(monkeypatch: pytest.MonkeyP
     assert fresh.loaded == {"cl100k_base"}
 
 
+def test_an_estimate_is_a_count_where_the_vocabulary_is_there() -> None:
+    """An estimate need not be a bad one."""
+    there, missing = Vocabularies(str(FOLDER)), Vocabularies("")
+
+    assert there.estimate("cl100k_base", "tiktoken is great!") == 6
+    assert missing.estimate("cl100k_base", "tiktoken is great!") == 5
+    assert missing.estimate("cl100k_base", "a\ud800") == 1
+
+
 @pytest.mark.parametrize("name", BOTH)
 def test_a_missing_vocabulary_is_not_fetched(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

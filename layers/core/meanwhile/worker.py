@@ -3,17 +3,15 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from functools import cache
 
 from meanwhile import wiring
-from meanwhile.domain.model_events import ModelEvent
-from meanwhile.domain.request import Request
 from meanwhile.operations.claimed import Claim
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.run import Ask, Run
 from meanwhile.operations.work import Work
-from meanwhile.providers.retry import stream_with_patience
+from meanwhile.providers.asking import Asking
 from meanwhile.providers.router import Providers
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
@@ -21,22 +19,21 @@ from meanwhile.storage.stores import Stores
 
 
 @cache
-def ask() -> Ask:
-    """Return what asks the model of a request, patiently."""
-    settings = wiring.settings()
-    providers = Providers(wiring.catalogue(), settings, sleep=asyncio.sleep, clock=time.monotonic)
+def providers() -> Providers:
+    """Return who serves the models."""
+    return Providers(wiring.catalogue(), wiring.settings(), wiring.vocabularies().estimate)
 
-    def patiently(request: Request) -> AsyncGenerator[ModelEvent, None]:
-        return stream_with_patience(
-            providers.provider_for(request.model),
-            request,
-            monotonic=time.monotonic,
-            sleep=asyncio.sleep,
-            jitter=random.random,
-            deadline_seconds=settings.patience_seconds,
-        )
 
-    return patiently
+@cache
+def ask() -> Asking:
+    """Return what asks the model of a request."""
+    return Asking(
+        providers=providers(),
+        patience_seconds=wiring.settings().patience_seconds,
+        monotonic=time.monotonic,
+        sleep=asyncio.sleep,
+        jitter=random.random,
+    )
 
 
 @cache
@@ -48,6 +45,7 @@ def work() -> Work:
         ending=wiring.ending(),
         queue=wiring.queue(),
         ask=ask(),
+        continues=providers().continues,
         now=wiring.now,
     )
 
@@ -59,6 +57,7 @@ def work_with(
     ending: Ending,
     queue: WorkQueue,
     ask: Ask,
+    continues: Callable[[str], bool],
     now: Callable[[], float],
 ) -> Work:
     """Return the worker's work over given parts, as chosen in settings."""
@@ -71,7 +70,9 @@ def work_with(
         commit_unwatched_seconds=chosen.commit_unwatched_seconds,
     )
     return Work(
-        claim=Claim(stores=stores, ending=ending, now=now, lease_seconds=chosen.lease_seconds),
+        claim=Claim(
+            stores=stores, ending=ending, now=now, lease_seconds=chosen.lease_seconds, continues=continues
+        ),
         run=run,
         ending=ending,
         queue=queue,

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from meanwhile.domain.continuation import Beginning
 from meanwhile.domain.errors import OwnerDeleted, ResponseNotFound, Unavailable
 from meanwhile.domain.model_events import ModelEvent, TextDelta
 from meanwhile.domain.request import Request
@@ -58,7 +59,7 @@ def test_a_running_worker_stops(vault: Vault, scene: Scene) -> None:
     """With its next write; the model's stream is closed, and what it says after that is lost."""
     closed: list[bool] = []
 
-    async def ask(_: Request) -> AsyncGenerator[ModelEvent, None]:
+    async def ask() -> AsyncGenerator[ModelEvent, None]:
         try:
             yield TextDelta("one ")
             vault.keyring.destroy(OWNER)
@@ -67,10 +68,10 @@ def test_a_running_worker_stops(vault: Vault, scene: Scene) -> None:
         finally:
             closed.append(True)
 
-    async def paced(request: Request) -> AsyncGenerator[ModelEvent, None]:
+    async def paced(_: Request, __: Beginning) -> AsyncGenerator[ModelEvent, None]:
         import asyncio
 
-        async for event in ask(request):
+        async for event in ask():
             yield event
             await asyncio.sleep(0)
 

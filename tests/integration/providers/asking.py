@@ -11,7 +11,7 @@ from meanwhile.domain.model_events import (
     Usage,
 )
 from meanwhile.domain.request import Request
-from meanwhile.providers.catalogue import ModelEntry
+from meanwhile.providers.catalogue import Continuation, ModelEntry
 from meanwhile.providers.chat_completions import ChatCompletions
 from tests.fake_provider import (
     FakeProvider,
@@ -23,11 +23,17 @@ STOP = Finished(FinishReason.STOP, USAGE)
 QUESTION = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello?"}]}
 
 
-def adapter(provider: FakeProvider, *, first: float = 20, gap: float = 20) -> ChatCompletions:
+def adapter(
+    provider: FakeProvider, *, first: float = 20, gap: float = 20, continuation: Continuation = "none"
+) -> ChatCompletions:
     """Return an adapter for the server."""
-    entry = ModelEntry(id="fake", provider="chat_completions")
     return ChatCompletions(
-        base_url=provider.base_url, api_key="key", entry=entry, first_token_seconds=first, gap_seconds=gap
+        base_url=provider.base_url,
+        api_key="key",
+        entry=ModelEntry(id="fake", provider="chat_completions", continuation=continuation),
+        first_token_seconds=first,
+        gap_seconds=gap,
+        count_text=lambda text: len(text.split()),
     )
 
 
@@ -41,15 +47,13 @@ async def events_of(model: ChatCompletions, request: Request) -> list[ModelEvent
     return [event async for event in model.stream(request)]
 
 
-def answer(provider: FakeProvider, script: Script, **limits: float) -> list[ModelEvent]:
+def answer(provider: FakeProvider, script: Script, **limits: Any) -> list[ModelEvent]:
     """Return what the adapter makes of the script."""
     provider.script(script)
     return asyncio.run(events_of(adapter(provider, **limits), ask()))
 
 
-def failure(
-    provider: FakeProvider, script: Script, **limits: float
-) -> tuple[list[ModelEvent], ProviderError]:
+def failure(provider: FakeProvider, script: Script, **limits: Any) -> tuple[list[ModelEvent], ProviderError]:
     """Return what came before the error, and the error."""
 
     async def run() -> tuple[list[ModelEvent], ProviderError]:

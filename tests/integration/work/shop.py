@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from meanwhile.domain.continuation import Beginning
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
@@ -49,10 +50,14 @@ class Models:
     def __init__(self) -> None:
         self.says: dict[str, list[Sequence[Any]]] = {}
         self.asked: Counter[str] = Counter()
+        self.beginnings: list[str] = []
+        self.continuing: set[str] = set()
+        """The models that go on from a beginning."""
         self.running = 0
         self.most_running = 0
 
-    async def __call__(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
+    async def __call__(self, request: Request, beginning: Beginning) -> AsyncGenerator[ModelEvent, None]:
+        self.beginnings.append(beginning.words)
         tries = self.says.get(request.model, [[TextDelta(f"{request.model} "), TextDelta("says hi."), STOP]])
         said = tries[min(self.asked[request.model], len(tries) - 1)]
         self.asked[request.model] += 1
@@ -119,6 +124,7 @@ class Shop:
             ending=self.ending,
             queue=self.queue,
             ask=self.models,
+            continues=lambda model: model in self.models.continuing,
             now=self.clock,
         )
         return worker(messages, until=self.clock() + until)

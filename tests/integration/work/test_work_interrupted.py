@@ -96,6 +96,19 @@ def test_the_second_wall_of_a_whole_invocation_is_the_end(shop: Shop) -> None:
     assert shop.models.running == 0
 
 
+def test_what_can_be_gone_on_with_may_meet_more_walls(shop: Shop) -> None:
+    """It gets further each time, so a long answer is no hopeless one; its deadline ends it if need be."""
+    head = shop.ask("model", [HEL, ...], [TextDelta("l"), ...], [TextDelta("o"), STOP])
+    shop.models.continuing.add("model")
+    shop.work(shop.taken(), until=SOON)
+    shop.work(shop.taken(), until=SOON)
+
+    shop.work(shop.taken(solo=True))
+
+    assert (shop.shown(head)["status"], shop.text(head)) == ("completed", "Hello")
+    assert shop.models.beginnings == ["", "Hel", "Hell"]
+
+
 def test_what_is_claimed_behind_the_wall_is_put_down_unasked(shop: Shop) -> None:
     """And that does not count as a wall: no model had its chance."""
     head = shop.ask("model")

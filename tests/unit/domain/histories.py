@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from meanwhile.domain.answer import Answer
+from meanwhile.domain.continuation import given_up
 from meanwhile.domain.events import events
 from meanwhile.domain.facts import Fact, Started
 from meanwhile.domain.model_events import (
@@ -19,7 +20,7 @@ from meanwhile.domain.model_events import (
 )
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
-from meanwhile.domain.transcript import Transcript, given_up
+from meanwhile.domain.transcript import Transcript
 
 NOW = 1_771_881_597
 ID = "resp_0850765c843cca5300699cc47d93c0819089a181f5feeff8eb"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from meanwhile.domain.answer import fold
+from meanwhile.domain.continuation import given_up
 from meanwhile.domain.facts import (
     Delta,
     Fact,
@@ -29,7 +30,6 @@ from meanwhile.domain.model_events import (
     Usage,
 )
 from meanwhile.domain.response import Ended, Status
-from meanwhile.domain.transcript import given_up
 from tests.unit.domain.histories import CALL, ID, NOW, STOP, TEXT, USAGE, logged
 
 COMPLETED = Ended(status=Status.COMPLETED, at=NOW + 3, usage=USAGE)
@@ -151,7 +151,7 @@ def test_nothing_is_closed_before_the_models_own_end() -> None:
     facts = logged(said)
 
     assert not [fact for fact in facts if isinstance(fact, ItemDone)]
-    assert given_up(fold(ID, facts, background=True)) == [GivenUp(0), GivenUp(1)]
+    assert given_up(fold(ID, facts, background=True)) == (GivenUp(0), GivenUp(1))
 
 
 @pytest.mark.parametrize("reason", [FinishReason.LENGTH, FinishReason.CONTENT_FILTER])
@@ -185,7 +185,7 @@ def test_giving_up_takes_what_is_open_and_applies_nothing() -> None:
 
     facts = given_up(answer)
 
-    assert facts == [GivenUp(1)]
+    assert facts == (GivenUp(1),)
     assert [item.is_open for item in answer.items] == [False, True]
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from meanwhile.domain.continuation import Beginning
 from meanwhile.domain.errors import Unavailable
 from meanwhile.domain.facts import Fact
 from meanwhile.domain.log import facts_of
@@ -73,10 +74,12 @@ class Script:
         self.tries = tries
         self.asked = 0
         self.closed = 0
+        self.beginnings: list[Beginning] = []
 
-    async def __call__(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
+    async def __call__(self, request: Request, beginning: Beginning) -> AsyncGenerator[ModelEvent, None]:
         del request
         self.asked += 1
+        self.beginnings.append(beginning)
         try:
             for each in self.tries[self.asked - 1]:
                 await asyncio.sleep(0)
@@ -95,6 +98,8 @@ class Scene:
     def __init__(self) -> None:
         self.clock = Clock()
         self.queue = Postbox()
+        self.continues = False
+        """Whether models go on from a beginning."""
         self.use(twin_stores())
 
     def use(self, stores: Stores) -> None:
@@ -104,7 +109,13 @@ class Scene:
         self.read = Read(stores=stores, ending=self.ending, now=self.clock)
         self.cancel = Cancel(read=self.read, ending=self.ending, now=self.clock)
         self.delete = Delete(stores=stores, read=self.read, now=self.clock)
-        self.claim = Claim(stores=stores, ending=self.ending, now=self.clock, lease_seconds=LEASE)
+        self.claim = Claim(
+            stores=stores,
+            ending=self.ending,
+            now=self.clock,
+            lease_seconds=LEASE,
+            continues=lambda _: self.continues,
+        )
         deadlines = Deadlines(in_queue=DAY, at_work=HOUR, max_attempts=4)
         self.end_dead = EndDead(stores=stores, ending=self.ending, now=self.clock, deadlines=deadlines)
         self.accept = Accept(
@@ -143,9 +154,10 @@ class Scene:
         self.clock.advance(after)
         return self.sweeper(until=self.clock() + 10)
 
-    def accepted(self, *, background: bool = True, store: bool = True) -> Head:
+    def accepted(self, *, background: bool = True, store: bool = True, **more: Any) -> Head:
         """Accept one request, and forget that it was queued."""
-        request = Request(model="simulator", input=[], background=background, store=store)
+        said: dict[str, Any] = {"model": "simulator", "input": [], "background": background, "store": store}
+        request = Request(**(said | more))
         head = self.accept(OWNER, request)
         self.queue.sent.clear()
         return head

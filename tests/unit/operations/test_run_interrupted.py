@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from meanwhile.domain.continuation import Beginning
 from meanwhile.domain.errors import ClaimLost, Gone, LogCorrupt, Unavailable
 from meanwhile.domain.facts import Fact, Started
 from meanwhile.domain.model_events import ModelEvent, TextDelta
@@ -22,8 +23,8 @@ class Meddling(Script):
         super().__init__(*tries)
         self.meddle = meddle
 
-    async def __call__(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
-        async for event in super().__call__(request):
+    async def __call__(self, request: Request, beginning: Beginning) -> AsyncGenerator[ModelEvent, None]:
+        async for event in super().__call__(request, beginning):
             yield event
             self.meddle()
             self.meddle = lambda: None

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from meanwhile.domain.errors import InvalidRequest
-from meanwhile.providers.catalogue import Catalogue
+from meanwhile.providers.catalogue import Catalogue, _read
 from meanwhile.providers.router import Providers
 from meanwhile.providers.simulator import Simulator
 from meanwhile.settings import Settings
@@ -27,8 +27,14 @@ SETTINGS = Settings(
 
 def test_the_simulators_are_there_without_any_setting() -> None:
     """A first look needs no key."""
-    assert [each.id for each in ALONE.list()] == ["simulator", "simulator-slow", "simulator-fast"]
-    assert [each.tokens_per_second for each in ALONE.list()] == [80, 5, 0]
+    speeds = {each.id: each.tokens_per_second for each in ALONE.list()}
+
+    assert speeds == {
+        "simulator": 80,
+        "simulator-slow": 5,
+        "simulator-fast": 0,
+        "simulator-restarts": 80,
+    }
 
 
 def test_a_model_nobody_knows_is_the_caller_s_mistake() -> None:
@@ -65,13 +71,47 @@ def test_each_model_has_its_provider() -> None:
     """The limits come from the settings where the entry has none."""
     from meanwhile.providers.chat_completions import ChatCompletions
 
-    providers = Providers(WITH_UPSTREAM, SETTINGS)
+    providers = Providers(WITH_UPSTREAM, SETTINGS, lambda _, text: len(text))
     simulated, upstream = providers.provider_for("simulator-slow"), providers.provider_for("llama")
 
     assert isinstance(simulated, Simulator)
     assert simulated.tokens_per_second == 5
     assert isinstance(upstream, ChatCompletions)
     assert (upstream.first_token_seconds, upstream.gap_seconds) == (600, 120)
+
+
+def test_a_way_of_continuing_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a mistake of whoever deploys, and would only show after a crash."""
+    monkeypatch.setattr(
+        "meanwhile.providers.catalogue.tomllib.loads",
+        lambda _: {
+            "models": [],
+            "upstream": [{"match": "team/*", "continuation": "continue_last_message"}],
+        },
+    )
+
+    with pytest.raises(ValueError, match=r"team/\* cannot have the continuation 'continue_last_message'"):
+        _read.__wrapped__()
+
+
+def test_a_model_continues_if_the_catalogue_says_how() -> None:
+    """An upstream does not, until somebody has tried it out; one that is gone does not either."""
+    providers = Providers(WITH_UPSTREAM, SETTINGS, lambda _, text: len(text))
+    alone = Providers(ALONE, SETTINGS, lambda _, text: len(text))
+
+    continuing = {each.id for each in ALONE.list() if alone.continues(each.id)}
+
+    assert continuing == {"simulator", "simulator-slow", "simulator-fast"}
+    assert not providers.continues("llama")
+    assert not alone.continues("llama")
+
+
+def test_tokens_are_counted_by_the_model_s_own_vocabulary() -> None:
+    """The simulator has one of its own, and an upstream's is in its entry."""
+    providers = Providers(WITH_UPSTREAM, SETTINGS, lambda name, text: len(f"{name} {text}"))
+
+    assert providers.provider_for("gpt-5").count("ab") == len("o200k_base ab")
+    assert providers.provider_for("simulator").count("two words") == 2
 
 
 def test_neither_catalogue_nor_simulator_loads_an_http_client() -> None:

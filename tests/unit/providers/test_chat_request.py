@@ -50,6 +50,37 @@ def body(**changes: Any) -> Json:
     return body_of(Request(**{"model": "m", "input": [message("user", "Hi")], **changes}), PLAIN)
 
 
+@pytest.mark.parametrize(
+    ("way", "marks", "flags"),
+    [
+        ("final_message", {}, {}),
+        ("continue_final_message", {}, {"continue_final_message": True, "add_generation_prompt": False}),
+        ("prefix", {"prefix": True}, {}),
+        ("prefix_echoed", {"prefix": True}, {}),
+    ],
+)
+def test_each_upstream_is_asked_in_its_own_way_to_go_on(way: Any, marks: Json, flags: Json) -> None:
+    """The beginning is the assistant's last message; everything else is asked as before."""
+    request = Request(model="m", input=[message("user", "Hi")], tools=[CLOCK], max_output_tokens=99)
+    entry = ModelEntry(id="m", provider="chat_completions", continuation=way)
+
+    sent = body_of(request, entry, "Once upon")
+
+    plain = body_of(request, entry)
+    opened = {"role": "assistant", "content": "Once upon"} | marks
+    assert sent == plain | flags | {"messages": [*plain["messages"], opened]}
+
+
+def test_a_beginning_does_not_join_what_the_assistant_said_before() -> None:
+    """That message was whole."""
+    request = Request(model="m", input=[message("user", "Hi"), message("assistant", "Yes?")])
+    entry = ModelEntry(id="m", provider="chat_completions", continuation="final_message")
+
+    sent = body_of(request, entry, "Once")["messages"]
+
+    assert [each["content"] for each in sent] == ["Hi", "Yes?", "Once"]
+
+
 def sent_call(call_id: str) -> Json:
     """Return a call as the other API has it."""
     return {"id": call_id, "type": "function", "function": {"name": "weather", "arguments": "{}"}}

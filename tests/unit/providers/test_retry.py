@@ -1,7 +1,7 @@
 """Asking again, on a clock that only moves when somebody waits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
@@ -24,9 +24,14 @@ class Scripted:
         self.attempts = list(attempts)
         self.asked = 0
         self.closed = 0
+        self.beginnings: list[str] = []
 
-    async def stream(self, request: Request) -> AsyncIterator[ModelEvent]:
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+    async def stream(self, request: Request, beginning: str = "") -> AsyncGenerator[ModelEvent, None]:
         assert request is REQUEST
+        self.beginnings.append(beginning)
         self.asked += 1
         try:
             for event in self.attempts.pop(0):
@@ -184,3 +189,25 @@ def test_every_wait_is_told_before_it_begins() -> None:
 
     asyncio.run(read())
     assert told == [(BUSY, 0.5, 0)]
+
+
+def test_a_beginning_is_given_again_with_every_try() -> None:
+    """Nothing was said behind it yet."""
+    provider, clock = Scripted([BUSY], HELLO), Clock()
+
+    async def read() -> None:
+        events = stream_with_patience(
+            provider,
+            REQUEST,
+            "Once upon",
+            monotonic=clock.monotonic,
+            sleep=clock.sleep,
+            jitter=lambda: 1,
+            deadline_seconds=600,
+        )
+        async for _ in events:
+            pass
+
+    asyncio.run(read())
+
+    assert provider.beginnings == ["Once upon"] * 2

@@ -6,6 +6,8 @@ import zlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meanwhile.domain.model_events import (
     Finished,
@@ -36,6 +38,57 @@ def test_the_answer_does_not_hang_on_ids() -> None:
 
     assert text_of(ask("Write 50 words.")) == text_of(Request(model="simulator-slow", input=other))
     assert text_of(ask("Write 50 words!")) != text_of(ask("Write 50 words."))
+
+
+@given(st.data())
+def test_it_goes_on_from_any_beginning_of_its_answer(data: st.DataObject) -> None:
+    """Whatever a crash has left of it, the whole is the answer that was foretold."""
+    request = ask("Write 60 words.")
+    whole = text_of(request)
+    beginning = whole[: data.draw(st.integers(1, len(whole)))].rstrip()
+
+    seen = list(events_of(request, beginning))
+
+    assert beginning + "".join(each.text for each in seen if isinstance(each, TextDelta)) == whole
+
+
+@pytest.mark.parametrize("most", [None, 1, 30, 10_000])
+def test_going_on_costs_what_the_whole_answer_costs(most: int | None) -> None:
+    """What was written counts as read, and the limit is what is left of it: nothing else changes."""
+    request = ask("Write 60 words.", max_output_tokens=most)
+    *said, end = events_of(request)
+    assert isinstance(end, Finished)
+    assert end.usage is not None
+    cut = len(said) // 2
+    beginning = "".join(each.text for each in said[:cut] if isinstance(each, TextDelta))
+    left = most and most - count_tokens(beginning)
+
+    *rest, rest_end = events_of(ask("Write 60 words.", max_output_tokens=left), beginning)
+
+    assert rest == said[cut:]
+    assert isinstance(rest_end, Finished)
+    assert rest_end.usage is not None
+    assert rest_end.reason is end.reason
+    assert rest_end.usage.input_tokens == end.usage.input_tokens + count_tokens(beginning)
+    assert rest_end.usage.output_tokens == end.usage.output_tokens - count_tokens(beginning)
+
+
+def test_behind_a_beginning_it_does_not_think_again() -> None:
+    """Nor does a model that is given one."""
+    request = ask("Write 60 words.", reasoning={"effort": "low"})
+
+    seen = list(events_of(request, text_of(request)[:20].rstrip()))
+
+    assert not [each for each in seen if isinstance(each, ReasoningDelta)]
+
+
+def test_behind_somebody_else_s_beginning_it_says_its_own_answer() -> None:
+    """It cannot go on from what it would never have said."""
+    request = ask("Hello!")
+
+    seen = list(events_of(request, "Once upon"))
+
+    assert "".join(each.text for each in seen if isinstance(each, TextDelta)) == text_of(request)
 
 
 def test_it_says_what_it_is() -> None:

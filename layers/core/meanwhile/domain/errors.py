@@ -18,7 +18,8 @@
     ├── ProviderError             the model's side failed
     │   ├── ProviderBusy              come back later: it may say when
     │   ├── ProviderBroken            the stream failed or just stopped: try again
-    │   └── ProviderRejected          final: asking again would get the same answer
+    │   ├── ProviderRejected          final: asking again would get the same answer
+    │   └── NotContinued              it does not go on from the beginning it was given: start over
     ├── ClaimRefused              this delivery is not ours to run
     │   ├── LeaseHeld                 another worker runs it
     │   ├── RunsAlone                 it is on a second attempt: the solo queue's work
@@ -174,6 +175,12 @@ class ProviderRejected(ProviderError):
     """The provider will not answer this request, however often it is asked."""
 
     code = "provider_rejected"
+
+
+class NotContinued(ProviderError):
+    """The provider refused the beginning it was given, or began anew: this answer has to start over."""
+
+    code = "provider_error"
 
 
 class ClaimRefused(ServiceError):

@@ -35,6 +35,7 @@ class Request:
     store: bool = True
     background: bool = False
     stream: bool = False
+    """Whether the caller reads it as it is written: what was said there cannot be taken back."""
     service_tier: str = "auto"
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None

@@ -1,11 +1,14 @@
 """From what a model says to the facts that are logged: opens and closes items in the API's order.
 
 Messages and function calls of one model call stay open until the provider's own end, and close together.
-So whatever a crash leaves behind is open, can be given up as a whole, and no text that a reader has been
-told is final is ever written again by the next try. Reasoning closes as soon as something else begins.
+So whatever a crash leaves behind is open, can be gone on with or given up as a whole, and no text that a
+reader has been told is final is ever written again by the next try. Reasoning closes as soon as something
+else begins.
 """
 
-from meanwhile.domain.answer import Answer
+from itertools import takewhile
+
+from meanwhile.domain.answer import Answer, Item
 from meanwhile.domain.facts import (
     ARGUMENTS,
     FUNCTION_CALL,
@@ -38,11 +41,17 @@ from meanwhile.domain.response import Ended, Status
 
 
 class Transcript:
-    """Turns the events of one model call into facts, and keeps the answer they amount to."""
+    """Turns the events of one model call into facts, and keeps the answer they amount to.
 
-    def __init__(self, answer: Answer) -> None:
+    With `message`, the index of an open one, the call goes on with what an earlier call has left: text goes
+    behind what is there, and white space that both calls have said is not written twice.
+    """
+
+    def __init__(self, answer: Answer, message: int | None = None) -> None:
         self.answer = answer
-        self._message: int | None = None
+        self._resumed = self._message = message
+        self._repeats = _white_end(answer.items[message]) if message is not None else ""
+        """What the call may say again before it says anything new."""
         self._reasoning: int | None = None
         self._calls: dict[int, int] = {}
 
@@ -51,7 +60,9 @@ class Transcript:
         before = _Facts(self.answer)
         match event:
             case TextDelta(text):
-                self._write(before, OUTPUT_TEXT, text)
+                new = self._without_repeats(text)
+                if new or not text:
+                    self._write(before, OUTPUT_TEXT, new)
             case RefusalDelta(text):
                 self._write(before, REFUSAL, text)
             case ReasoningDelta(text):
@@ -68,6 +79,12 @@ class Transcript:
             case Finished():
                 self._finish(before, event, at)
         return before.facts
+
+    def _without_repeats(self, text: str) -> str:
+        pairs = zip(text, self._repeats, strict=False)
+        known = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self._repeats = self._repeats[known:] if known == len(text) else ""
+        return text[known:]
 
     def _write(self, out: "_Facts", kind: str, text: str) -> None:
         self._close_reasoning(out)
@@ -98,7 +115,9 @@ class Transcript:
         whole = event.reason is FinishReason.STOP
         status = Status.COMPLETED if whole else Status.INCOMPLETE
         for index, item in enumerate(self.answer.items):
-            if item.is_open:
+            if item.is_open and index == self._resumed and not any(part.text for part in item.parts):
+                out.add(GivenUp(index))  # it was kept for text, and this call had none
+            elif item.is_open:
                 self._close(out, index, status)
         reason = None if whole else event.reason.value
         out.add(Ended(status=status, at=at, reason=reason, usage=event.usage))
@@ -124,6 +143,6 @@ class _Facts:
         self.facts.append(fact)
 
 
-def given_up(answer: Answer) -> list[Fact]:
-    """Return the facts that clear what an interrupted model call left open; nothing is applied."""
-    return [GivenUp(index) for index, item in enumerate(answer.items) if item.is_open]
+def _white_end(message: Item) -> str:
+    text = message.parts[-1].text if message.parts else ""
+    return text[len(text.rstrip()) :]

@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from meanwhile.domain.answer import Answer, fold
+from meanwhile.domain.continuation import Step, given_up, resumption
 from meanwhile.domain.errors import ClaimLost, Gone, LogCorrupt, SlotTaken, Unavailable
 from meanwhile.domain.facts import Fact, Started
 from meanwhile.domain.ids import new_nonce
 from meanwhile.domain.log import Tip, facts_of, tip_of
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head, Lease
-from meanwhile.domain.transcript import given_up
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.overdue import interrupted
 from meanwhile.storage.stores import Stores
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ class Claim:
     ending: Ending
     now: Callable[[], float]
     lease_seconds: float
+    continues: Callable[[str], bool]
+    """Whether a model, by its id, goes on from a beginning that it is given."""
 
     def __call__(self, response_id: str, *, alone: bool) -> "Claimed":
         """Take a response, if nobody holds it.
@@ -61,6 +64,7 @@ class Claimed:
         self._ending = claim.ending
         self._now = claim.now
         self._lease_seconds = claim.lease_seconds
+        self._continues = claim.continues
         self._tip = Tip()
         self.head: Head | None = None
         """`None` until it was opened."""
@@ -73,8 +77,8 @@ class Claimed:
         """Read everything, fence the log for this claim, and return the answer so far.
 
         An answer that has ended is mended on the way, and no fence is written. The fence carries what
-        follows from having read the log: that work has begun, and what an earlier claim left half
-        written is given up.
+        follows from having read the log: that work has begun, and what becomes of what an earlier claim
+        has left half written (`domain/continuation.py`). It may be the end.
 
         Raises:
             ClaimLost: A newer claim has fenced the log.
@@ -88,8 +92,7 @@ class Claimed:
                 return self.answer
             if self._tip.epoch > self.lease.epoch:
                 raise ClaimLost(self.response_id)
-            begun = [Started()] if self.answer.background and not self.answer.started else []
-            facts = [*begun, *given_up(self.answer)]
+            facts = self._facts_of_having_read()
             try:
                 self._append(facts, nonce)
             except SlotTaken:
@@ -97,8 +100,20 @@ class Claimed:
             self.is_fenced = True
             for fact in facts:
                 self.answer.apply(fact)
+            if self.answer.end is not None:
+                self.finish()
             return self.answer
         raise Unavailable("the log kept moving")
+
+    def can_continue(self) -> bool:
+        """Whether the request's model goes on from a beginning that it is given."""
+        return self.request is not None and self._continues(self.request.model)
+
+    def goes_on(self) -> bool:
+        """Whether the next claim can take up words that stand there, instead of saying them again."""
+        if self.request is None:
+            return False
+        return resumption(self.answer, self.request, continues=self.can_continue()).step is Step.CONTINUE
 
     def append(self, facts: Sequence[Fact]) -> None:
         """Write facts behind everything this claim has written; they are already part of `answer`.
@@ -156,6 +171,15 @@ class Claimed:
         self.answer = fold(self.response_id, facts_of(found.batches), background=self.head.background)
         if self.head.has_ended and self.answer.end is None:
             raise LogCorrupt("the head has ended, and the log has not")
+
+    def _facts_of_having_read(self) -> list[Fact]:
+        begun = [Started()] if self.answer.background and not self.answer.started else []
+        if self.request is None:
+            return [*begun, *given_up(self.answer)]
+        found = resumption(self.answer, self.request, continues=self.can_continue())
+        if found.step is Step.INTERRUPT:
+            return [interrupted(at=self._now())]
+        return [*begun, *found.given_up]
 
     def _append(self, facts: Sequence[Fact], nonce: str) -> None:
         if not self.is_live():

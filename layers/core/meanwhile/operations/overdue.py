@@ -42,3 +42,11 @@ def deadline_exceeded(*, at: float) -> Ended:
 def attempts_exhausted(*, at: float) -> Ended:
     """Return the end of a response over which too many workers died."""
     return failed("attempts_exhausted", "The response was interrupted too many times.", at=at)
+
+
+def interrupted(*, at: float) -> Ended:
+    """Return the end of a foreground stream that has said words which nobody can go on from."""
+    said = (
+        "The answer broke off after its beginning had been streamed, and the model cannot go on from there."
+    )
+    return failed("interrupted", said, at=at)

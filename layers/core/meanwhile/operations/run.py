@@ -1,13 +1,15 @@
 """Run: ask a model for one claimed response, and log what it says until there is an end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from meanwhile.domain.answer import Answer
+from meanwhile.domain.continuation import Beginning, Step, resumption
 from meanwhile.domain.errors import (
     InvalidRequest,
+    NotContinued,
     ProviderBroken,
     ProviderBusy,
     ProviderError,
@@ -17,16 +19,17 @@ from meanwhile.domain.facts import Fact
 from meanwhile.domain.model_events import ModelEvent
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended
-from meanwhile.domain.transcript import Transcript, given_up
+from meanwhile.domain.transcript import Transcript
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.commit import Commit
 from meanwhile.operations.ending import failed
-from meanwhile.operations.overdue import attempts_exhausted, deadline_exceeded
+from meanwhile.operations.overdue import attempts_exhausted, deadline_exceeded, interrupted
 
 _CALLS = 3
 """Model calls of one claim whose streams may break after they have said something."""
 
-Ask = Callable[[Request], AsyncGenerator[ModelEvent, None]]
+Ask = Callable[[Request, Beginning], AsyncGenerator[ModelEvent, None]]
+"""Asks a model for what stands behind a beginning; an empty one is that of every answer."""
 
 
 class PutDown(Exception):
@@ -61,13 +64,19 @@ class Run:
         if answer.end is not None:
             return
         commit = Commit(claimed.append, pause=lambda: self._pause(claimed))
+        put_down: PutDown | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(commit.run())
-                await self._answer(claimed, answer, commit)
+                try:
+                    await self._answer(claimed, answer, commit)
+                except PutDown as down:
+                    put_down = down  # what was said is written first: the next claim may go on from it
                 commit.close()
         except BaseExceptionGroup as group_of_errors:
             raise _first(group_of_errors) from group_of_errors
+        if put_down is not None:
+            raise put_down
         await asyncio.to_thread(claimed.finish)
 
     def _pause(self, claimed: Claimed) -> float:
@@ -81,7 +90,7 @@ class Run:
             left = first + self.response_deadline_seconds - self.now()
             try:
                 async with asyncio.timeout(left) as limit:
-                    end = await self._converse(claimed.request, answer, commit)
+                    end = await self._converse(claimed, claimed.request, answer, commit)
             except TimeoutError:
                 if not limit.expired():
                     raise  # somebody else's, and a bug
@@ -96,34 +105,43 @@ class Run:
             return attempts_exhausted(at=self.now())
         return None
 
-    async def _converse(self, request: Request, answer: Answer, commit: Commit) -> Ended | None:
+    async def _converse(
+        self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
+    ) -> Ended | None:
         """Return the end that we have to give it, or `None` if the model gave its own."""
         error: ProviderError = ProviderBroken("the provider was not asked")
+        continues = claimed.can_continue()
+        taken_up = resumption(answer, request, continues=continues)
         for _ in range(_CALLS):
-            said_before = len(answer.items)
-            transcript = Transcript(answer)
+            transcript, has_spoken = Transcript(answer, taken_up.message), False
             try:
-                async with aclosing(self.ask(request)) as events:
+                async with aclosing(self.ask(request, taken_up.beginning)) as events:
                     async for event in events:
+                        has_spoken = True
                         commit.add(transcript.add(event, at=int(self.now())))
                         if answer.end is not None:
                             return None  # how the connection closes does not matter any more
                 error = ProviderBroken("the provider's stream stopped without its own end")
+            except NotContinued as refused:
+                error, continues, has_spoken = refused, False, True
             except ProviderRejected as final:
                 return failed(final.code, str(final), at=self.now())
             except InvalidRequest as final:
                 return failed(final.narrow_code or ProviderRejected.code, final.message, at=self.now())
             except (ProviderBusy, ProviderBroken) as broken:
                 error = broken
-            commit.add(_applied(answer, given_up(answer)))
-            if len(answer.items) == said_before:
+            taken_up = resumption(answer, request, continues=continues)
+            if taken_up.step is Step.INTERRUPT:
+                return interrupted(at=self.now())
+            commit.add(_applied(answer, taken_up.given_up))
+            if not has_spoken:
                 break  # it never said a word, and was asked patiently
         if isinstance(error, ProviderBusy):
             raise PutDown(error.retry_after or 30)
         return failed(error.code or "provider_error", str(error), at=self.now())
 
 
-def _applied(answer: Answer, facts: list[Fact]) -> list[Fact]:
+def _applied(answer: Answer, facts: Sequence[Fact]) -> Sequence[Fact]:
     for fact in facts:
         answer.apply(fact)
     return facts

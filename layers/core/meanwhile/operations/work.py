@@ -198,11 +198,13 @@ class _Shift:
         """Put down what is still running when the time ends; with a whole invocation, only the first time.
 
         The first time it goes back to the work queue, where new invocations begin just now; if it meets a
-        wall again it is given an invocation to itself.
+        wall again it is given an invocation to itself. What can be gone on with gets further each time, and
+        may meet as many walls as its deadline allows.
         """
         met = claimed.is_fenced
         had_whole = claimed.claimed_at <= self._began + _WHOLE
-        if met and had_whole and claimed.head is not None and claimed.lease.walls > 0:
+        is_hopeless = met and had_whole and claimed.lease.walls > 0 and not claimed.goes_on()
+        if is_hopeless and claimed.head is not None:
             end = failed(
                 "model_call_too_long",
                 "The model took longer than a worker may run, twice.",

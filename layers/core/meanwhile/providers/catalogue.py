@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from meanwhile.domain.errors import InvalidRequest
 
 UNKNOWN_ENCODING: Literal["cl100k_base"] = "cl100k_base"
 """What an unknown model's tokens are counted by: it loads faster than the newer one and mostly finds more."""
+
+Continuation = Literal["none", "final_message", "continue_final_message", "prefix", "prefix_echoed"]
+"""How a model is asked to go on from a given beginning; `catalogue.toml` says what each value means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +42,7 @@ class ModelEntry:
     tools: bool = True
     structured_output: bool = True
     reasoning: bool = True
-    continuation: Literal["none"] = "none"
-    """How it goes on from a given beginning after a crash; "none" starts over."""
+    continuation: Continuation = "none"
     output_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """The name the upstream has for `max_output_tokens`."""
     encoding: Literal["cl100k_base", "o200k_base"] = UNKNOWN_ENCODING
@@ -98,4 +100,6 @@ def _read() -> tuple[tuple[ModelEntry, ...], tuple[ModelEntry, ...]]:
 
 
 def _entry(row: Mapping[str, Any]) -> ModelEntry:
+    if row.get("continuation", "none") not in get_args(Continuation):
+        raise ValueError(f"catalogue.toml: {row['id']} cannot have the continuation {row['continuation']!r}")
     return ModelEntry(**{**row, "prices": Prices(**row.get("prices", {}))})

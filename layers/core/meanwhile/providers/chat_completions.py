@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +14,13 @@ import httpx
 from httpx_sse import EventSource
 
 from meanwhile.domain.errors import ProviderBroken, ProviderRejected
-from meanwhile.domain.model_events import ModelEvent
+from meanwhile.domain.model_events import ModelEvent, TextDelta
 from meanwhile.domain.request import Request
 from meanwhile.providers.catalogue import ModelEntry
 from meanwhile.providers.chat_errors import error_of_status
 from meanwhile.providers.chat_events import ChunkReader
 from meanwhile.providers.chat_request import body_of
+from meanwhile.providers.echo import Echo
 from meanwhile.providers.surrogates import healed
 
 _CONNECT_SECONDS = 10.0
@@ -43,10 +44,26 @@ class ChatCompletions:
     """How long it may take until the model says anything at all; signs of life do not count."""
     gap_seconds: float
     """How long it may then be silent; any byte counts as life, comments too."""
+    count_text: Callable[[str], int]
+    """Counts by the entry's vocabulary."""
 
-    async def stream(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
+    def count(self, text: str) -> int:
+        """Estimate what a text has cost; see `Provider.count`."""
+        return self.count_text(text)
+
+    async def stream(self, request: Request, beginning: str = "") -> AsyncGenerator[ModelEvent, None]:
         """Ask once; see `Provider.stream` for the promise."""
-        body = healed(json.dumps(body_of(request, self.entry), ensure_ascii=False)).encode()
+        echo = Echo(beginning if self.entry.continuation == "prefix_echoed" else "")
+        async with aclosing(self._said(request, beginning)) as events:
+            async for event in events:
+                text = echo.feed(event.text) if isinstance(event, TextDelta) else echo.rest()
+                if text:
+                    yield TextDelta(text)
+                if not isinstance(event, TextDelta):
+                    yield event
+
+    async def _said(self, request: Request, beginning: str) -> AsyncGenerator[ModelEvent, None]:
+        body = healed(json.dumps(body_of(request, self.entry, beginning), ensure_ascii=False)).encode()
         patience = _Patience(self.first_token_seconds, self.gap_seconds)
         reader = ChunkReader()
         try:

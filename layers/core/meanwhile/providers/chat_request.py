@@ -11,8 +11,10 @@ _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _TEXTS = ("input_text", "output_text", "text", "refusal")
 
 
-def body_of(request: Request, entry: ModelEntry) -> Json:
-    """Return the body to post. Who asks (`user`, `metadata`, ids) is not in it: the upstream need not know.
+def body_of(request: Request, entry: ModelEntry, beginning: str = "") -> Json:
+    """Return the body to post; with a beginning, one that asks to go on from it in this upstream's way.
+
+    Who asks (`user`, `metadata`, ids) is not in it: the upstream need not know.
 
     Raises:
         ProviderRejected: An item, part or tool has no counterpart in this API.
@@ -32,6 +34,10 @@ def body_of(request: Request, entry: ModelEntry) -> Json:
     response_format = _response_format(request.text_format)
     if response_format:
         body["response_format"] = response_format
+    if beginning:
+        body["messages"].append(_opened(beginning, entry))
+        if entry.continuation == "continue_final_message":
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
     return body | _tools(request)
 
 
@@ -54,6 +60,12 @@ def messages_of(request: Request) -> list[Json]:
                 raise ProviderRejected("The upstream cannot be sent one of the input's item types.")
     conversation.show_images()
     return conversation.messages
+
+
+def _opened(beginning: str, entry: ModelEntry) -> Json:
+    """Return the assistant's last message, which is not at its end yet."""
+    message: Json = {"role": "assistant", "content": beginning}
+    return message | {"prefix": True} if entry.continuation in ("prefix", "prefix_echoed") else message
 
 
 class _Conversation:

@@ -15,6 +15,7 @@ MOST_TRIES = 12
 async def stream_with_patience(
     provider: Provider,
     request: Request,
+    beginning: str = "",
     *,
     monotonic: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
@@ -23,6 +24,8 @@ async def stream_with_patience(
     on_retry: Callable[[ProviderBusy | ProviderBroken, float], None] | None = None,
 ) -> AsyncGenerator[ModelEvent, None]:
     """Stream an answer, asking again while the provider is busy or broken and has not said anything yet.
+
+    With a `beginning`, the answer is what stands behind it.
 
     Waits grow from half a second to twenty, times `jitter()` (a number from 0 to 1, so that many workers do
     not come back together), and are never shorter than the provider asked for. `on_retry` hears of every
@@ -35,7 +38,7 @@ async def stream_with_patience(
     """
     started = monotonic()
     for tried in range(MOST_TRIES):
-        events = provider.stream(request)
+        events = provider.stream(request, beginning)
         begun = False
         try:
             async for event in events:

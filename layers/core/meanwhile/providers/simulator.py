@@ -31,19 +31,25 @@ class Simulator:
     clock: Callable[[], float] | None = None
     """With a clock, a wake-up that came late is made up for; without, every token waits the same."""
 
-    async def stream(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
+    async def stream(self, request: Request, beginning: str = "") -> AsyncGenerator[ModelEvent, None]:
         """Yield the answer's events; waits only in `sleep`, so a cancel ends it at once.
+
+        An answer that starts with the beginning is gone on with; behind any other it says all of its own.
 
         Raises:
             ProviderRejected: No value can be found for a JSON Schema in the request.
         """
         started = self.clock() if self.clock else 0.0
         written = 0
-        for event in events_of(request):
+        for event in events_of(request, beginning):
             if not isinstance(event, ToolCallStarted | Finished):
                 written += 1
                 await self.sleep(self._wait(written, started))
             yield event
+
+    def count(self, text: str) -> int:
+        """Return exactly how many of its tokens a text has."""
+        return count_tokens(text)
 
     def _wait(self, written: int, started: float) -> float:
         if not self.tokens_per_second:
@@ -58,21 +64,21 @@ def text_of(request: Request) -> str:
     return "".join(event.text for event in events_of(request) if isinstance(event, TextDelta))
 
 
-def events_of(request: Request) -> Iterator[ModelEvent]:
-    """Yield all the events of the answer, cut where `max_output_tokens` are used up."""
+def events_of(request: Request, beginning: str = "") -> Iterator[ModelEvent]:
+    """Yield all the events of the answer behind a beginning, cut where `max_output_tokens` are used up."""
     answer = answer_to(request)
     left = _Allowance(request.max_output_tokens)
-    reasoning = list(left.of(answer.reasoning))
+    reasoning = [] if beginning else list(left.of(healed(answer.reasoning)))
     yield from map(ReasoningDelta, reasoning)
-    yield from map(TextDelta, left.of(answer.text))
+    yield from map(TextDelta, left.of(healed(answer.text).removeprefix(beginning)))
     for index, call in enumerate(answer.calls):
         if left.cut:
             break
         yield ToolCallStarted(index, "", call.name)
-        for piece in left.of(call.arguments):
+        for piece in left.of(healed(call.arguments)):
             yield ToolCallDelta(index, piece)
     usage = Usage(
-        input_tokens=sum(map(count_tokens, texts_of(request))),
+        input_tokens=sum(map(count_tokens, texts_of(request))) + count_tokens(beginning),
         output_tokens=left.used,
         reasoning_tokens=len(reasoning),
     )
@@ -89,7 +95,7 @@ class _Allowance:
 
     def of(self, text: str) -> Iterator[str]:
         """Yield the text's tokens while any may be used."""
-        for token in tokens_of(healed(text)):
+        for token in tokens_of(text):
             if self.used == self.most:
                 self.cut = True
                 return
