@@ -122,6 +122,18 @@ def test_a_call_given_up_is_not_among_the_calls_to_make(first: Sequence[ModelEve
     assert calls == ['{"city":"Paris"}']
 
 
+def test_a_call_made_again_under_the_same_id_is_another_call() -> None:
+    """Some servers count calls from 0 in every answer; the SDK knows calls by that id alone."""
+    cut = logged(CALL[:-1])
+
+    seen = accumulated(events(BACKGROUND, REQUEST, logged(CALL, after=cut)))
+
+    given_up, made = (event.item for event in seen if event.type == "response.output_item.done")
+    assert given_up.call_id == "call_1"
+    assert made.call_id not in ("", "call_1")
+    assert [call.call_id for call in seen[-1].response.output] == [made.call_id]
+
+
 def test_a_cancelled_stream_ends_with_an_event_the_sdk_knows() -> None:
     """There is no `response.cancelled`: an unknown type becomes a wrong class."""
     stream = ended_early(Ended(status=Status.CANCELLED, at=NOW))

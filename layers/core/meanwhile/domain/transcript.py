@@ -69,16 +69,23 @@ class Transcript:
                 self._reason(before, text)
             case ToolCallStarted(index, given, name):
                 self._close_reasoning(before)
-                item = len(self.answer.items)
-                self._calls[index] = item
-                before.add(
-                    ItemAdded(FUNCTION_CALL, given or call_id(self.answer.response_id, item), name),
-                )
+                self._calls[index] = len(self.answer.items)
+                before.add(ItemAdded(FUNCTION_CALL, self._own_call_id(given), name))
             case ToolCallDelta(index, arguments):
                 before.add(Delta(self._calls[index], arguments))
             case Finished():
                 self._finish(before, event, at)
         return before.facts
+
+    def _own_call_id(self, given: str) -> str:
+        """Return an id that no other call of the answer has: SDKs know calls by nothing else.
+
+        Some servers count from 0 in every answer, so a second try would repeat those of one given up.
+        """
+        items = self.answer.items
+        if given and all(item.call_id != given for item in items):
+            return given
+        return call_id(self.answer.response_id, len(items))
 
     def _without_repeats(self, text: str) -> str:
         pairs = zip(text, self._repeats, strict=False)
