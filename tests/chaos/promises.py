@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from meanwhile.domain.errors import LogCorrupt
 from meanwhile.domain.model_events import TextDelta, ToolCallDelta
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Status
@@ -43,7 +44,12 @@ def judged(world: World) -> Judgement:
         seen.broken.append("a late write changed what readers see")
     for response_id in heads:
         named = {item["blob"]["S"] for item in contents if "blob" in item}
-        seen.broken += _broken_of(world, response_id, seen)
+        try:
+            seen.broken += _broken_of(world, response_id, seen)
+        except LogCorrupt as error:
+            seen.broken.append(f"the log cannot be read: {error}")
+    if seen.tries > 1 + world.passed() // world.tables.settings.lease_seconds:
+        seen.broken.append(f"run by {seen.tries} workers, though a lease was alive")
         seen.broken += _broken_objects(world, response_id, {key for key in named if response_id in key})
     return seen
 

@@ -65,7 +65,7 @@ class Scenario:
     name: str
     request: Request = field(default_factory=lambda: _asked("Write 12 words about a lighthouse."))
     play: Callable[["World"], None] = _answered
-    settings: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, float] = field(default_factory=dict)
 
 
 SCENARIOS = {
@@ -75,6 +75,7 @@ SCENARIOS = {
         Scenario(name="asked again under its key", play=_asked_again),
         Scenario(name="function call", request=_asked("What is the weather in Oslo?", tools=[_WEATHER])),
         Scenario(name="large payload", settings={"inline_bytes": 100}),
+        Scenario(name="long silence", settings={"heartbeat_seconds": 0.1}),
         Scenario(name="cancel race", play=_cancelled_meanwhile),
         Scenario(name="takeover by the sweeper", play=_taken_over),
         # A continuation is one more line: the same play, of a model that goes on from a given beginning.

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,8 +23,9 @@ from tests.chaos.wire import Wire
 
 INVOCATION_SECONDS = 300
 """As long as the margin for taking more: a worker runs what it was given, so its calls come in one order."""
-_PAUSES = 2
 _TOKENS_BETWEEN = 4
+_APPEND = "PutItem log"
+_HEARTBEAT = "ChangeMessageVisibilityBatch"
 _EXPECTED = {"Unavailable"}
 """What a response may not be worked on for, when AWS is away."""
 
@@ -55,32 +56,41 @@ class Clients:
 class Pace:
     """What the simulated model waits for between two tokens: that what it said stands in the log.
 
-    So an answer is always cut into the same batches. It waits a few times, then goes on to the end.
+    So an answer is always cut into the same batches. It waits a few times, then goes on to the end. A model
+    that is silent for long waits for a heartbeat, too.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, *, silent: bool) -> None:
         self._tokens = 0
-        self._said = 0
-        self._written = asyncio.Event()
+        self._waited_for = [_APPEND, _HEARTBEAT if silent else _APPEND]
+        self._done: Counter[str] = Counter()
         self._wire = wire
+        self._something = asyncio.Event()
 
     async def __call__(self, seconds: float) -> None:
         """Wait for the log, every few tokens."""
         del seconds
         loop = asyncio.get_running_loop()
-        self._wire.appended = partial(loop.call_soon_threadsafe, self._written.set)
+        self._wire.done = lambda call: loop.call_soon_threadsafe(self._take_note, call)
         self._tokens += 1
-        if self._tokens % _TOKENS_BETWEEN == 0 and self._said < _PAUSES:
-            self._said += 1
-            await self._written.wait()
-            self._written.clear()
+        if self._tokens % _TOKENS_BETWEEN == 0 and self._waited_for:
+            wanted = self._waited_for.pop(0)
+            before = self._done[wanted]
+            while self._done[wanted] == before:
+                await self._something.wait()
+                self._something.clear()
+
+    def _take_note(self, call: str) -> None:
+        self._done[call.partition("#")[0]] += 1
+        self._something.set()
 
 
 def installed(
     settings: Settings, clients: Clients, clock: Callable[[], float], wire: Wire, tell: Tell
 ) -> None:
     """Make this process one of the service's: with its settings, its clock, and a model that keeps pace."""
-    pace: Callable[[float], Awaitable[None]] = Pace(wire)
+    silent = settings.heartbeat_seconds < 1
+    pace: Callable[[float], Awaitable[None]] = Pace(wire, silent=silent)
 
     def paced(*args: Any, **_: Any) -> Providers:
         return Providers(args[0], args[1], sleep=pace, clock=None)

@@ -58,8 +58,8 @@ class Wire:
         self._strikes = dict(enumerate(strikes))
         self._lock = threading.Lock()
         self._numbers: dict[str, int] = {}
-        self.appended: Callable[[], object] = lambda: None
-        """Called in any thread whenever a batch has come to stand in a log."""
+        self.done: Callable[[str], object] = lambda _: None
+        """Called in any thread with the name of each call that AWS has done, whatever its caller learns."""
 
     def install(self) -> None:
         """Put this between the AWS library and the network; its waits between two tries are left out."""
@@ -87,8 +87,8 @@ class Wire:
         answer = through()
         if blow is Blow.DEAD_AFTER:
             os._exit(0)
-        if name.startswith("PutItem log#") and answer.status_code == 200:
-            self.appended()
+        if answer.status_code == 200:
+            self.done(name)
         if blow is Blow.PAUSED_AFTER:
             _stop()
         if blow is Blow.ANSWER_LOST:

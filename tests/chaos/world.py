@@ -47,6 +47,7 @@ class World:
         self.scenario = scenario
         self.owner = f"owner-{uuid.uuid4().hex[:8]}"
         self.clock: SharedClock = place.clock
+        self._began = self.clock()
         self.tables = place.new(scenario.settings)
         self.said: list[Said] = []
         """What the processes told that were not unharmed."""
@@ -145,6 +146,10 @@ class World:
             while self.running:
                 self.running.pop().kill()
         self.settle()
+
+    def passed(self) -> float:
+        """Return how many seconds the play has taken, by its own clock."""
+        return self.clock() - self._began
 
     def oldest_goes_on(self) -> None:
         """Let the process that was paused first run to its end, now."""
