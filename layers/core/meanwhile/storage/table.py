@@ -161,11 +161,18 @@ def errors_translated() -> Iterator[None]:
             raise Conflict from error
         if "TransactionConflict" in why:
             raise _Disturbed from error
-        raise Unavailable(f"the table did not answer: {error.cause_response_code or 'no answer'}") from error
+        raise Unavailable(f"the table did not answer: {_code_of(error) or 'no answer'}") from error
     except PynamoDBException as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if _code_of(error) == "ConditionalCheckFailedException":
             raise Conflict from error
-        raise Unavailable(f"the table did not answer: {error.cause_response_code or 'no answer'}") from error
+        raise Unavailable(f"the table did not answer: {_code_of(error) or 'no answer'}") from error
+
+
+def _code_of(error: PynamoDBException) -> str | None:
+    """Return DynamoDB's own code; the library's property fails where there was no answer to a request."""
+    response = getattr(error.cause, "response", None) or {}
+    code: str | None = response.get("Error", {}).get("Code")
+    return code
 
 
 def put_together(items: type[Item], rows: Sequence[Item]) -> None:
