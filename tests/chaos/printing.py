@@ -8,6 +8,7 @@ from rich.table import Table
 
 from tests.chaos.matrix import Row
 from tests.chaos.trials import Verdict
+from tests.chaos.world import Hit
 
 
 def show(title: str, rows: Iterable[Row], console: Console, *, each: bool = False) -> list[str]:
@@ -42,12 +43,13 @@ def _counted(counter: "Counter[str] | Counter[int]") -> str:
 
 def _line(row: Row, verdict: Verdict) -> str:
     """Say what one play was: which call of which process, and how it ended."""
-    hits = [f"{_call(verdict, hit.process, hit.strike.at)}" for hit in verdict.trial.hits]
+    hits = [_call(verdict, hit) for hit in verdict.trial.hits]
     ends = ", ".join(verdict.statuses) or "not accepted"
     return f"{row.scenario}, {row.what}, {' then '.join(hits) or 'nothing'}: {ends}, {verdict.tries} tries"
 
 
-def _call(verdict: Verdict, process: int, at: int | str) -> str:
-    name, made = verdict.calls[process] if process < len(verdict.calls) else ("nobody", [])
-    call = made[at - 1] if isinstance(at, int) and at <= len(made) else "beyond the last"
-    return f"{name} {at} ({call})"
+def _call(verdict: Verdict, hit: Hit) -> str:
+    name, made = verdict.calls[hit.process] if hit.process < len(verdict.calls) else ("nobody", [])
+    at = hit.strike.at
+    call = made[at - 1] if isinstance(at, int) and at <= len(made) else "never came"
+    return f"{name} {at} ({call}) {hit.strike.blow}"
