@@ -57,7 +57,8 @@ class Settings:
     wait_limit_seconds: float = 840
     """How long a caller may wait, and a stream may take: a little less than the function that serves them."""
     poll_seconds: float = 0.5
-    tail_fast_seconds: float = 0.1
+    tail_fast_seconds: float = 0.14
+    """Between two readings of a stream while text flows: a little less than `commit_watched_seconds`."""
     tail_slow_seconds: float = 0.5
     watch_seconds: float = 40
     """How long a stream counts as watching without saying so again."""

@@ -14,7 +14,10 @@ from meanwhile.operations.tail import AT_ONCE, Tail
 from meanwhile.operations.watch import Watch, Watches
 from meanwhile.storage.stores import Stores
 
-_SLOWER = 1.25
+_AGAIN = 0.25
+"""After a reading that came too early, the next follows in this part of the fast pause."""
+_SLOWER = 1.2
+"""While nothing comes, pauses grow by this: what ends a silence is noticed after a tenth of it or less."""
 _FAILURES = 20
 """Readings in a row that may fail before a stream gives up; with pauses between them, half a minute."""
 
@@ -30,7 +33,8 @@ class Follow:
     """Monotonic."""
     sleep: Callable[[float], Awaitable[None]]
     fast_seconds: float
-    """Between two readings while text flows."""
+    """Between a reading that found something and the next: a little less than a worker's commits are apart,
+    so that readings fall in step with them and find each soon after it was made."""
     slow_seconds: float
     """The longest pause, reached bit by bit while nothing comes."""
     silence_seconds: float
@@ -67,7 +71,8 @@ class _Following:
         self._tail = Tail(follow.stores.log, head)
         self._cursor = after
         """The number of the last event that was yielded."""
-        self._pause = follow.fast_seconds / 2  # the first words should find somebody looking
+        self._again = follow.fast_seconds * _AGAIN
+        """The pause behind a reading that finds nothing."""
         self._heard = self._began = follow.clock()
         self._watch: Watch | None = None
         self._renew_at = self._began
@@ -154,7 +159,9 @@ class _Following:
 
     async def _rest(self, *, something_came: bool) -> None:
         follow = self._follow
-        self._pause = (
-            follow.fast_seconds if something_came else min(self._pause * _SLOWER, follow.slow_seconds)
-        )
-        await follow.sleep(self._pause)
+        if something_came:
+            self._again = follow.fast_seconds * _AGAIN
+            await follow.sleep(follow.fast_seconds)
+        else:
+            await follow.sleep(self._again)
+            self._again = min(self._again * _SLOWER, follow.slow_seconds)
