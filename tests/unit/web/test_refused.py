@@ -244,6 +244,15 @@ PARTS: list[tuple[dict[str, Any], str]] = [
     # the rest
     ({"model": "gpt-nobody"}, "model"),
     ({"temprature": 1}, "temprature"),
+    # names that look like ours
+    ({"<x>": 1}, "<x>"),
+    ({"": 1}, ""),
+    ({"[key]": 1}, "[key]"),
+    ({"reasoning": {"[key]": None}}, "reasoning.[key]"),
+    ({"reasoning": {"<x>": None}}, "reasoning.<x>"),
+    ({"metadata": {"[key]": 5}}, "metadata.[key]"),
+    ({"metadata": {"<x>": 5}}, "metadata.<x>"),
+    ({"metadata": {"": 5}}, "metadata."),
 ]
 
 
@@ -263,6 +272,22 @@ def test_an_unknown_parameter_has_a_code_of_its_own() -> None:
     error = refused(temprature=1)
 
     assert (error.narrow_code, error.message) == ("unknown_parameter", "Unknown parameter: 'temprature'.")
+
+
+@pytest.mark.parametrize("name", ["", "<x>", "[key]"])
+def test_no_name_is_lost_on_the_way_into_an_error(name: str) -> None:
+    """Also one that looks like the names by which our own schemas are told apart."""
+    assert refused(**{name: 1}).message == f"Unknown parameter: '{name}'."
+
+
+def test_an_unknown_type_is_told_the_types_there_are() -> None:
+    """As the API has them, not as our schemas tell them apart."""
+    error = refused(input=[{"type": PRIVATE}])
+
+    assert error.message == (
+        "Invalid value for 'input[0].type'. Supported values are: "
+        "'message', 'function_call', 'function_call_output', 'reasoning'."
+    )
 
 
 def test_text_may_be_ten_mebibytes_and_no_more() -> None:

@@ -4,7 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from meanwhile.web.schemas.base import FunctionName, Setting, by_type, text_or_object
+from meanwhile.web.params import TAG
+from meanwhile.web.schemas.base import STRING, FunctionName, Setting, by_type, listed, text_or_object
+
+MAX_TOOLS = 128
+"""As in the API."""
 
 
 class FunctionTool(Setting):
@@ -15,7 +19,7 @@ class FunctionTool(Setting):
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
-    allowed_callers: list[Literal["direct"]] | None = None
+    allowed_callers: Annotated[list[Literal["direct"]], listed(most=16)] | None = None
     defer_loading: Literal[False] | None = None
 
 
@@ -31,13 +35,13 @@ class AllowedTools(Setting):
 
     type: Literal["allowed_tools"]
     mode: Literal["auto", "required"]
-    tools: Annotated[list[FunctionChoice], Field(min_length=1)]
+    tools: Annotated[list[FunctionChoice], listed(least=1, most=MAX_TOOLS)]
 
 
 ToolChoice = Annotated[
-    Annotated[Literal["none", "auto", "required"], Tag("<string>")]
-    | Annotated[FunctionChoice, Tag("<function>")]
-    | Annotated[AllowedTools, Tag("<allowed_tools>")],
+    Annotated[Literal["none", "auto", "required"], Tag(STRING)]
+    | Annotated[FunctionChoice, Tag(f"{TAG}function")]
+    | Annotated[AllowedTools, Tag(f"{TAG}allowed_tools")],
     Discriminator(text_or_object),
 ]
 
@@ -65,9 +69,9 @@ class JsonSchema(Setting):
 
 
 TextFormat = Annotated[
-    Annotated[PlainText, Tag("<text>")]
-    | Annotated[JsonObject, Tag("<json_object>")]
-    | Annotated[JsonSchema, Tag("<json_schema>")],
+    Annotated[PlainText, Tag(f"{TAG}text")]
+    | Annotated[JsonObject, Tag(f"{TAG}json_object")]
+    | Annotated[JsonSchema, Tag(f"{TAG}json_schema")],
     Discriminator(by_type),
 ]
 
