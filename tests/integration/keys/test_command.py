@@ -113,9 +113,9 @@ def test_rotate_prints_the_new_key_and_when_the_old_one_ends(deployed: Deployed)
 
     new, ended = ran.stdout.strip(), deployed.keys.find(hash_of(old["key"]))
     assert ended is not None
-    assert ended.expires_at is not None
-    assert 1_800 <= ended.expires_at - old["created_at"] < 1_900
-    assert deployed.owner(new, at=ended.expires_at) == "team"
+    assert ended.ends_at is not None
+    assert 1_800 <= ended.ends_at - old["created_at"] < 1_900
+    assert deployed.owner(new, at=ended.ends_at) == "team"
     assert f"{old['id']} ends in 30m" in ran.stderr
 
 

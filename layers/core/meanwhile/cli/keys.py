@@ -118,7 +118,7 @@ def _show_made(made: "Made", *, where: str, as_json: bool) -> None:
         _print(_object(made.key) | {"key": made.secret})
         return
     typer.echo(made.secret)
-    ends = "" if made.key.expires_at is None else f", until {_time(made.key.expires_at)}"
+    ends = "" if made.key.ends_at is None else f", until {_time(made.key.ends_at)}"
     typer.echo(f"{made.key.id} of {made.key.owner} on {where}{ends}. It is not shown again.", err=True)
 
 
@@ -135,13 +135,13 @@ def _object(key: "ApiKey") -> dict[str, Any]:
         "name": key.name,
         "scopes": sorted(key.scopes),
         "created_at": key.created_at,
-        "expires_at": key.expires_at,
+        "expires_at": key.ends_at,
         "revoked_at": key.revoked_at,
     }
 
 
 def _row(key: "ApiKey", at: float) -> tuple[str, ...]:
-    expires = "" if key.expires_at is None else _time(key.expires_at)
+    expires = "" if key.ends_at is None else _time(key.ends_at)
     return key.id, key.owner, key.state(at), key.name, ",".join(sorted(key.scopes)), expires
 
 
