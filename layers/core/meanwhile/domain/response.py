@@ -80,7 +80,8 @@ class Listed:
     """A response as a list of its owner's has it."""
 
     head: Head
-    model: str
+    sealed: bytes
+    """Its model, not yet opened: most rows are only looked at, and one may not open."""
 
 
 SHARED_WALLS = 2

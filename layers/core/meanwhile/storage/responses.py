@@ -162,6 +162,7 @@ class ResponseStore:
     def of_owner(self, owner: str, *, behind: Head | None, since: int, page: int) -> Iterator[Listed]:
         """Yield an owner's responses made `since`, newest first; read `page` at a time, as they are taken.
 
+        Nothing is opened, so that one that does not open hides no other.
         The index follows the table with a delay: the newest may be missing, and what ended look open.
         """
         items = self._items
@@ -175,8 +176,13 @@ class ResponseStore:
                 last_evaluated_key=start,
             ):
                 if item.part == HEAD and not item.deleted:
-                    head = to_head(item)
-                    yield Listed(head, self._load(head, item)["model"])
+                    yield Listed(to_head(item), item.payload or b"")
+
+    def model_of(self, row: Listed) -> str:
+        """Open what a list shows of a response besides its head."""
+        seal = self._keyring.seal(row.head.owner, row.head.id)
+        model: str = unpack(seal.open(row.sealed, HEAD))["model"]
+        return model
 
     def postpone(self, head: Head, *, due_at: int, resends: int) -> bool:
         """Say when to look again; `False` if another sweep said so first, or it has ended."""
