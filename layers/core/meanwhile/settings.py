@@ -79,6 +79,8 @@ class Settings:
     max_attempts: int = 4
     key_cache_seconds: float = 300
     """How long an owner's unwrapped key is kept: as long may a deleted owner's content still open."""
+    sealing_key_cache_seconds: float = 30
+    """How long it is taken for the owner's newest: as long may a deleted owner still be written for."""
     inline_bytes: int = 200_000
     """Payloads up to this size live in the table, larger ones in the bucket (an item holds 400 KB)."""
 

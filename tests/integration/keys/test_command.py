@@ -36,6 +36,7 @@ class Deployed:
             master_key=made["MasterKey"],
             now=Clock(),
             cache_seconds=0,
+            sealing_seconds=0,
         )
 
     def owner(self, secret: str, *, at: float) -> str:
