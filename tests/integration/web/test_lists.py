@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from meanwhile import wiring
-from tests.integration.web.world import World, client_of
+from tests.integration.web.world import World, client_of, forget_wiring
 
 pytestmark = pytest.mark.anyio
 
@@ -59,8 +59,37 @@ async def test_the_newest_come_first_a_page_at_a_time(http: httpx.AsyncClient) -
     assert await listed(http, limit=5) == ids
 
 
-async def test_pages_do_not_skip_or_repeat_within_one_second(http: httpx.AsyncClient) -> None:
-    """Times are whole seconds, and a busy client makes many responses in one."""
+async def test_the_newest_come_first_within_one_second(
+    http: httpx.AsyncClient, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy client makes many responses in one second, which is all that the API shows of the time."""
+
+    def now() -> float:
+        clock[0] += 0.001
+        return clock[0]
+
+    monkeypatch.setattr(wiring, "now", now)
+    forget_wiring()
+    ids = await asked(http, 12)
+    seen: list[str] = []
+    after: dict[str, str] = {}
+
+    while page := await listed(http, limit=5, **after):
+        seen += page
+        after = {"after": page[-1]}
+
+    assert seen == ids
+    rows = (await http.get("/responses")).json()["data"]
+    assert {row["created_at"] for row in rows} == {1_900_000_000}
+
+
+@pytest.mark.usefixtures("world")
+async def test_pages_do_not_skip_or_repeat_within_one_millisecond(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can tell which of them is newer, but each is there once."""
+    monkeypatch.setattr(wiring, "now", lambda: 1_900_000_000.5)
+    forget_wiring()
     ids = await asked(http, 7)
     seen: list[str] = []
     after: dict[str, str] = {}

@@ -55,7 +55,8 @@ class Head:
 
     id: str
     owner: str
-    created_at: int
+    created_at: float
+    """To the millisecond, by which lists are in order; the API shows whole seconds."""
     background: bool
     store: bool
     expires_at: int

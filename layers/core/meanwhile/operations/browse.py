@@ -109,7 +109,7 @@ def _row(row: _Row, *, is_claimed: bool) -> Json:
     return {
         "id": head.id,
         "object": "response",
-        "created_at": head.created_at,
+        "created_at": int(head.created_at),
         "status": (Status.IN_PROGRESS if runs else head.status).value,
         "model": row.model,
         "background": head.background,

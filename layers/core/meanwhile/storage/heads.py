@@ -37,7 +37,7 @@ def to_head(item: Item) -> Head:
     return Head(
         id=item.response_id,
         owner=item.owner or "",
-        created_at=int(item.created_at or 0),
+        created_at=item.created_at or 0,
         background=bool(item.background),
         store=bool(item.store),
         expires_at=int(item.expires_at),
