@@ -114,8 +114,8 @@ class TwinResponses:
         rows = self._rows[head.id]
         bare = Head(
             id=head.id,
-            owner="",
-            created_at=0,
+            owner=head.owner,
+            created_at=head.created_at,
             background=False,
             store=False,
             expires_at=int(now) + TOMBSTONE_SECONDS,

@@ -190,19 +190,42 @@ async def test_a_list_asked_for_wrongly_is_refused(query: str, param: str, http:
 
 
 async def test_a_cursor_must_be_ones_own_and_there(http: httpx.AsyncClient, world: World) -> None:
-    """Another owner's id says no more than one that nobody has; a deleted one stands nowhere."""
+    """Another owner's id says no more than one that nobody has, and so does one that they have deleted."""
     (mine,) = await asked(http, 1)
     unknown = await http.get("/responses", params={"after": f"resp_{'0' * 48}"})
 
     async with client_of("mallory") as mallory:
         theirs = await mallory.get("/responses", params={"after": mine})
+        world.finish(mine, "Hello")
+        await http.delete(f"/responses/{mine}")
+        deleted = await mallory.get("/responses", params={"after": mine})
         assert await listed(mallory) == []
-    world.finish(mine, "Hello")
-    await http.delete(f"/responses/{mine}")
-    deleted = await http.get("/responses", params={"after": mine})
 
     assert theirs.status_code == deleted.status_code == 400
     assert theirs.json() == deleted.json() == unknown.json()
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_cursor_outlives_its_response(http: httpx.AsyncClient, world: World) -> None:
+    """Whoever clears a page of the list, and then asks for the next, gets the next."""
+    ids = await asked(http, 5)
+    page = (await http.get("/responses", params={"limit": 2})).json()
+    for each in ids[:2]:
+        world.finish(each, "Hello")
+        await http.delete(f"/responses/{each}")
+
+    assert await listed(http, limit=2, after=page["last_id"]) == ids[2:4]
+    assert await listed(http) == ids[2:]
+
+
+async def test_a_deleted_response_stands_in_no_index(http: httpx.AsyncClient, world: World) -> None:
+    """What is gone must not be paid for by every list for a month."""
+    (deleted,) = await asked(http, 1)
+    world.finish(deleted, "Hello")
+    await http.delete(f"/responses/{deleted}")
+
+    for index in ("by_owner", "open"):
+        assert world.client.scan(TableName=world.table, IndexName=index)["Items"] == []
 
 
 async def test_a_list_of_nothing_is_a_page(http: httpx.AsyncClient) -> None:

@@ -46,7 +46,7 @@ class Browse:
         One that does not open is left out, and logged: it must not take the others with it.
 
         Raises:
-            InvalidRequest: `after` is no response of theirs (any more).
+            InvalidRequest: `after` is no response of theirs; one that was deleted since will do.
         """
         try:
             return self._page(owner, status, self._cursor(owner, after), limit)
@@ -82,7 +82,7 @@ class Browse:
         if after is None:
             return None
         head = self.stores.responses.head(after)
-        if head is None or head.deleted or head.owner != owner:
+        if head is None or head.owner != owner:
             raise InvalidRequest(
                 "No response has the id given as 'after'.", param="after", code="invalid_value"
             )

@@ -10,7 +10,7 @@ from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record, Status
 from meanwhile.storage.blobs import Blobs
-from meanwhile.storage.heads import head_item, key_in_owner_index, to_head
+from meanwhile.storage.heads import buried_item, head_item, key_in_owner_index, to_head
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.leases import new_lease, to_lease
 from meanwhile.storage.log import LOG, to_batch
@@ -220,7 +220,7 @@ class ResponseStore:
                 for item in parts:
                     if item.part != HEAD:
                         batch.save(items(head.id, item.part, deleted=True, expires_at=until))
-            items(head.id, HEAD, deleted=True, expires_at=until).save()
+            buried_item(items, head, until=until).save()
 
     def _content(self, head: Head, part: str, content: Any) -> Item:
         item = self._items(head.id, part, expires_at=head.expires_at)
