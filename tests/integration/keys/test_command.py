@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+import typer
 from samtranslator.yaml_helper import yaml_parse
 from typer.testing import CliRunner, Result
 
@@ -104,6 +105,28 @@ def test_list_shows_one_owners_keys_or_all(deployed: Deployed) -> None:
         [second["id"], "b", "good"],
     ]
     assert [each["id"] for each in objects("keys", "list", "b")] == [second["id"]]
+
+
+@pytest.mark.parametrize("command", ["create", "rotate"])
+def test_a_key_that_cannot_be_shown_is_named(
+    deployed: Deployed, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the table, opens doors, and nobody has it: whoever made it must hear which one to end."""
+    (old,) = objects("keys", "create", "team")
+    echo = typer.echo
+
+    def full(message: object, **more: Any) -> None:
+        if not more.get("err"):
+            raise OSError(28, "No space left on device")
+        echo(message, **more)
+
+    monkeypatch.setattr(typer, "echo", full)
+    ran = run("keys", command, "team" if command == "create" else old["id"])
+
+    (lost,) = [key for key in deployed.keys.all() if key.id != old["id"]]
+    assert ran.exit_code == 1
+    assert f"meanwhile keys revoke {lost.id}" in ran.stderr
+    assert "No space left on device" in ran.stderr
 
 
 def test_rotate_prints_the_new_key_and_when_the_old_one_ends(deployed: Deployed) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from meanwhile.cli.errors import CommandFailed
 from meanwhile.cli.management import AsJson, Stack, deployment, seconds_of
 from meanwhile.domain.keys import Scope, is_account
 
@@ -58,7 +59,7 @@ def create(
     lives = None if expires_in is None else seconds_of(expires_in)
     with deployment(stack) as there:
         made = there.manage_keys().create(owner, name=name, scopes=set(scope or ()), lives=lives)
-        _show_made(made, where=there.where, as_json=as_json)
+        _show(made, where=there.where, as_json=as_json)
 
 
 @app.command("list")
@@ -97,7 +98,7 @@ def rotate(
     seconds = seconds_of(overlap)
     with deployment(stack) as there:
         made, old = there.manage_keys().rotate(key_id, overlap=seconds)
-        _show_made(made, where=there.where, as_json=as_json)
+        _show(made, where=there.where, as_json=as_json)
         typer.echo(f"{old.id} ends in {overlap} at the latest.", err=True)
 
 
@@ -110,6 +111,21 @@ def revoke(key_id: KeyId, stack: Stack = None, as_json: AsJson = False) -> None:
         _print({"id": key.id, "revoked": True})
     else:
         typer.echo(f"{key.id} revoked; within a minute it opens nothing.")
+
+
+def _show(made: "Made", *, where: str, as_json: bool) -> None:
+    """Show the key, or say which one is lost.
+
+    Raises:
+        CommandFailed: It could not be written, and nobody can ever write it again.
+    """
+    try:
+        _show_made(made, where=where, as_json=as_json)
+    except OSError as error:
+        raise CommandFailed(
+            f"{made.key.id} was made and could not be shown ({error.strerror}), so it is lost."
+            f" End it with: meanwhile keys revoke {made.key.id}"
+        ) from None
 
 
 def _show_made(made: "Made", *, where: str, as_json: bool) -> None:
