@@ -108,8 +108,8 @@ def test_a_word_that_is_not_offered_is_refused(param: str) -> None:
 
 
 NOT_YET = [
-    "access_programs", "context_management", "conversation", "image", "moderation", "previous_response_id",
-    "prompt",
+    "access_programs", "context_management", "conversation", "image", "moderation", "personality",
+    "previous_response_id", "prompt",
 ]  # fmt: skip
 
 
@@ -121,6 +121,21 @@ def test_what_is_not_there_yet_is_refused_by_name(param: str) -> None:
     assert (error.param, error.narrow_code) == (param, "unsupported_parameter")
     assert error.message == f"'{param}' is not available yet."
     to_request(json.dumps({"model": "simulator", "input": "Hi", param: None}).encode(), CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    "reasoning", [{"context": "all_turns"}, {"context": "current_turn"}, {"mode": "pro"}]
+)
+def test_a_way_to_reason_that_is_not_there_yet_is_refused_by_name(reasoning: dict[str, str]) -> None:
+    """In words of the API, so not wrong; but taken in silence they would get another answer."""
+    error = refused(reasoning=reasoning)
+
+    assert (error.param, error.narrow_code) == (f"reasoning.{next(iter(reasoning))}", "unsupported_parameter")
+
+
+def test_a_word_that_is_none_of_the_apis_is_a_wrong_value() -> None:
+    """Not one to wait for."""
+    assert refused(reasoning={"context": PRIVATE}).narrow_code == "invalid_value"
 
 
 @pytest.mark.parametrize("param", ["model", "input"])
@@ -209,6 +224,8 @@ PARTS: list[tuple[dict[str, Any], str]] = [
     (tool(strict="yes"), "tools[0].strict"),
     (tool(description=5), "tools[0].description"),
     (tool(defer_loading=True), "tools[0].defer_loading"),
+    (tool(**{"async": True}), "tools[0].async"),
+    (tool(output_schema={}), "tools[0].output_schema"),
     (tool(function={"name": "look"}), "tools[0].function"),
     ({"tool_choice": "required"}, "tool_choice"),
     ({"tool_choice": {}}, "tool_choice.type"),

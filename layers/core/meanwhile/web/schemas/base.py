@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticKnownError
 
 from meanwhile.web.params import TAG
 
@@ -20,6 +21,18 @@ FunctionName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 NotYet: TypeAlias = None
 """The type of a parameter that is known but not available yet: only null is taken."""
+
+
+def only(*honoured: str) -> AfterValidator:
+    """Refuse the other words of the API, as a parameter that is not available yet; null is always taken."""
+
+    def check(value: str | None) -> str | None:
+        if value is None or value in honoured:
+            return value
+        raise PydanticKnownError("none_required")
+
+    return AfterValidator(check)
+
 
 STRING, ARRAY = f"{TAG}string", f"{TAG}array"
 

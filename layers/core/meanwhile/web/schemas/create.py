@@ -75,6 +75,7 @@ class CountInputTokens(Setting):
     truncation: Literal["auto", "disabled"] | None = None
 
     conversation: NotYet = None
+    personality: NotYet = None
     previous_response_id: NotYet = None
 
 
@@ -99,7 +100,7 @@ class CreateResponse(CountInputTokens):
     frequency_penalty: Penalty | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
-    service_tier: Literal["auto", "default", "flex", "priority"] | None = None
+    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"] | None = None
     safety_identifier: Annotated[str, Field(max_length=128)] | None = None
     prompt_cache_key: Annotated[str, Field(max_length=128)] | None = None
     prompt_cache_options: dict[str, Any] | None = None

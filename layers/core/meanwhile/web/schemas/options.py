@@ -5,7 +5,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from meanwhile.web.params import TAG
-from meanwhile.web.schemas.base import STRING, FunctionName, Setting, by_type, listed, text_or_object
+from meanwhile.web.schemas.base import (
+    STRING,
+    FunctionName,
+    NotYet,
+    Setting,
+    by_type,
+    listed,
+    only,
+    text_or_object,
+)
 
 MAX_TOOLS = 128
 """As in the API."""
@@ -21,6 +30,8 @@ class FunctionTool(Setting):
     strict: bool | None = None
     allowed_callers: Annotated[list[Literal["direct"]], listed(most=16)] | None = None
     defer_loading: Literal[False] | None = None
+    async_: Annotated[Literal[False] | None, Field(alias="async")] = None
+    output_schema: NotYet = None
 
 
 class FunctionChoice(Setting):
@@ -90,6 +101,9 @@ class ReasoningOptions(Setting):
     summary: Literal["auto", "concise", "detailed"] | None = None
     generate_summary: Literal["auto", "concise", "detailed"] | None = None
     """The older name of `summary`."""
+    context: Annotated[Literal["auto", "current_turn", "all_turns"] | None, only("auto")] = None
+    """Which earlier thoughts the model sees: what the provider shows it, and no choice here."""
+    mode: Annotated[str | None, only("standard")] = None
 
 
 class StreamOptions(Setting):
