@@ -55,7 +55,8 @@ class Head:
 
     id: str
     owner: str
-    created_at: int
+    created_at: float
+    """To the millisecond, by which lists are in order; the API shows whole seconds."""
     background: bool
     store: bool
     expires_at: int
@@ -80,7 +81,8 @@ class Listed:
     """A response as a list of its owner's has it."""
 
     head: Head
-    model: str
+    sealed: bytes
+    """Its model, not yet opened: most rows are only looked at, and one may not open."""
 
 
 SHARED_WALLS = 2

@@ -22,6 +22,18 @@ def head_item(items: type[Item], head: Head) -> Item:
     )
 
 
+def buried_item(items: type[Item], head: Head, *, until: int) -> Item:
+    """Return the tombstone of a head."""
+    return items(
+        head.id,
+        HEAD,
+        deleted=True,
+        expires_at=until,
+        owner=head.owner or None,
+        stood_at=head.created_at,
+    )
+
+
 def key_in_owner_index(head: Head) -> dict[str, dict[str, str]]:
     """Return where a head stands in its owner's index, as DynamoDB takes it to go on behind it."""
     return {
@@ -33,11 +45,11 @@ def key_in_owner_index(head: Head) -> dict[str, dict[str, str]]:
 
 
 def to_head(item: Item) -> Head:
-    """Return the head an item holds; of a tombstone, one that nobody owns."""
+    """Return the head an item holds; of a tombstone, whose it was and when it was made."""
     return Head(
         id=item.response_id,
         owner=item.owner or "",
-        created_at=int(item.created_at or 0),
+        created_at=item.created_at or item.stood_at or 0,
         background=bool(item.background),
         store=bool(item.store),
         expires_at=int(item.expires_at),
