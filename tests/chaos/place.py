@@ -167,6 +167,7 @@ class Tables:
             master_key=self.settings.master_key,
             now=self.place.clock,
             cache_seconds=300,
+            sealing_seconds=300,
         )
         blobs = Blobs(self.settings.bucket, lambda: self.place.aws["s3"])
         return Stores(
