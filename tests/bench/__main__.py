@@ -1,7 +1,7 @@
 """The numbers that the design promises: `make bench`, or `python -m tests.bench [part ...] [--json FILE]`.
 
-Counts of AWS calls, write units and bytes are exact and hold anywhere; times are ratios within one run. Exit
-status 1 says that a target was missed.
+Counts of AWS calls, write units and bytes are exact and hold anywhere; times are ratios within one run, but
+for those of streams, which are promised in milliseconds. Exit status 1 says that a target was missed.
 """
 
 import argparse

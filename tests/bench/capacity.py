@@ -157,7 +157,7 @@ def _resources(runs: Sequence[_Run]) -> Table:
                 lambda_memory(run.share),
                 round(run.before.now),
                 round(run.worker.peak),
-                (run.worker.peak - run.before.now) / run.streams,
+                max(0.0, run.worker.peak - run.before.now) / run.streams,
                 f"{run.reading:.0%}",
                 f"{run.moto:.0%}",
             ]
