@@ -86,15 +86,19 @@ def run(plan: Plan) -> Outcome:
     ) as stack:
         claims = _Claims(stack)
         clients = Clients(stack.url, at_once=plan.clients, deadline=began + plan.limit_seconds)
-        all_asked = threading.Event()
+        all_asked, over = threading.Event(), threading.Event()
         killer = threading.Thread(target=_kill, args=(stack, plan, outcome, all_asked))
+        reader = threading.Thread(target=claims.read_until, args=(over,))
         killer.start()
+        reader.start()
         _ask(clients, plan)
         all_asked.set()
         killer.join()
         clients.wait()
         outcome.cut_off = clients.cut_off
         _judge(stack, clients.asked, outcome)
+        over.set()
+        reader.join()
         claims.read()
         outcome.claims = len(claims.seen)
         workers = [at for name, at in outcome.killed if name == "WorkerFunction"]
@@ -188,22 +192,28 @@ def _stored(stack: LocalStack) -> set[str]:
 
 
 class _Claims:
-    """When each response was claimed, from the worker's own log lines."""
+    """When each response was claimed, from the worker's own log lines, of which the stack keeps the last."""
 
     def __init__(self, stack: LocalStack) -> None:
         self._stack = stack
-        self.seen: list[tuple[str, int, float]] = []
+        self.seen: set[tuple[str, int, float]] = set()
+        """`(response id, epoch, seconds since 1970)`."""
+
+    def read_until(self, over: threading.Event) -> None:
+        """Collect them, every now and then."""
+        while not over.wait(1):
+            self.read()
 
     def read(self) -> None:
-        """Collect `(response id, epoch, seconds since 1970)` from the lines the stack has kept."""
+        """Collect what the stack has kept."""
         for line in self._stack.log:
             if '"message":"response claimed"' in line:
                 said: dict[str, Any] = json.loads(line[line.index("{") :])
                 at = datetime.strptime(said["timestamp"], "%Y-%m-%d %H:%M:%S,%f%z").timestamp()
-                self.seen.append((said["response_id"], said["epoch"], at))
+                self.seen.add((said["response_id"], said["epoch"], at))
 
 
-def _recoveries(claims: list[tuple[str, int, float]], killed_at: list[float]) -> Iterable[float]:
+def _recoveries(claims: Iterable[tuple[str, int, float]], killed_at: list[float]) -> Iterable[float]:
     """Yield, for each claim after the first, the seconds since the kill that made it necessary."""
     previous: dict[str, float] = {}
     for response_id, _, at in sorted(claims, key=lambda claim: claim[2]):
