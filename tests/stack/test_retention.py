@@ -48,7 +48,7 @@ def test_deleting_leaves_no_content(stack: LocalStack, sdk: OpenAI) -> None:
     assert content_of(parts) == []
     assert objects_of(stack, response.id) == []
     bare = {"response_id", "part", "deleted", "expires_at"}
-    of_head = bare | {"owner", "stood_at"}
+    of_head = bare | {"stood_in", "stood_at"}
     eventually(
         lambda: all(
             set(item) == (of_head if part == "head" else bare)

@@ -9,7 +9,7 @@ from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, SlotT
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
-from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record
+from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record, name_on_tombstone
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
@@ -114,7 +114,7 @@ class TwinResponses:
         rows = self._rows[head.id]
         bare = Head(
             id=head.id,
-            owner=head.owner,
+            owner=name_on_tombstone(head.owner, head.id),
             created_at=head.created_at,
             background=False,
             store=False,

@@ -13,7 +13,7 @@ from tests.integration.privacy.vault import CACHE_SECONDS, SEALING_SECONDS, Vaul
 from tests.support import aws
 from tests.unit.operations.scene import DAY, HELLO, OWNER, STOP, Scene
 
-TOMBSTONE = {"response_id", "part", "deleted", "expires_at", "owner", "stood_at"}
+TOMBSTONE = {"response_id", "part", "deleted", "expires_at", "stood_in", "stood_at"}
 
 
 @pytest.fixture

@@ -224,6 +224,7 @@ async def test_a_deleted_response_stands_in_no_index(http: httpx.AsyncClient, wo
     world.finish(deleted, "Hello")
     await http.delete(f"/responses/{deleted}")
 
+    assert "local" not in str(world.items())  # nor does it name anybody
     for index in ("by_owner", "open"):
         assert world.client.scan(TableName=world.table, IndexName=index)["Items"] == []
 

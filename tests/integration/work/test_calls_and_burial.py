@@ -86,7 +86,7 @@ def test_a_result_that_comes_after_the_deletion_is_not_kept(shop: Shop, instruct
     )
 
     bare = frozenset({"response_id", "part", "deleted", "expires_at"})
-    assert {*map(frozenset, aws.contents(shop.table))} == {bare, bare | {"owner", "stood_at"}}
+    assert {*map(frozenset, aws.contents(shop.table))} == {bare, bare | {"stood_in", "stood_at"}}
     assert objects(head) == 0
 
 

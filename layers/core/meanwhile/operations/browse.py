@@ -82,7 +82,7 @@ class Browse:
         if after is None:
             return None
         head = self.stores.responses.head(after)
-        if head is None or head.owner != owner:
+        if head is None or not head.stands_with(owner):
             raise InvalidRequest(
                 "No response has the id given as 'after'.", param="after", code="invalid_value"
             )

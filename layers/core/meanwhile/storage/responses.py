@@ -166,7 +166,7 @@ class ResponseStore:
         The index follows the table with a delay: the newest may be missing, and what ended look open.
         """
         items = self._items
-        start = key_in_owner_index(behind) if behind else None
+        start = key_in_owner_index(behind, owner) if behind else None
         with errors_translated():
             for item in items.owner_index.query(
                 owner,

@@ -11,8 +11,8 @@
 | `watch#...`  | that an owner's response is being watched (see `watches.py`)  |
 
 Content sits in `payload`, or in the bucket under the key in `blob`. A deleted part stays as a tombstone:
-its keys, `deleted` and `expires_at`; a head's also says whose it was and where it stood in their list, for
-whoever is turning the pages. Without `created_at` it is in no index.
+its keys, `deleted` and `expires_at`; a head's also says where it stood in whose list, for who is turning
+the pages, and names nobody. Without `owner` and `created_at` it is in no index.
 """
 
 from collections.abc import Iterator, Sequence
@@ -86,6 +86,7 @@ class Item(Model):
     # head
     owner = UnicodeAttribute(null=True)
     created_at = NumberAttribute(null=True)
+    stood_in = UnicodeAttribute(null=True)
     stood_at = NumberAttribute(null=True)
     background = BooleanAttribute(null=True)
     store = BooleanAttribute(null=True)
