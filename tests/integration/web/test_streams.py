@@ -12,7 +12,7 @@ from meanwhile import wiring
 from meanwhile.domain.events import events
 from meanwhile.domain.log import facts_of
 from meanwhile.web.app import app
-from tests.integration.web.world import World, unreachable
+from tests.integration.web.world import World, client_of, unreachable
 
 pytestmark = pytest.mark.anyio
 
@@ -116,6 +116,19 @@ async def test_what_is_not_there_is_not_found_before_a_stream_begins(http: httpx
     got = await http.get(f"/responses/resp_{'0' * 48}?stream=true")
 
     assert (got.status_code, got.headers["content-type"]) == (404, "application/json")
+
+
+async def test_another_owners_stream_is_not_found(http: httpx.AsyncClient, world: World) -> None:
+    """The same words as for an id that nobody has, and no event of it."""
+    response_id = await made(http, world, "Hello")
+
+    async with client_of("eve") as eve:
+        got = await eve.get(f"/responses/{response_id}?stream=true&starting_after=2")
+
+    assert (got.status_code, got.json()["error"]["message"]) == (
+        404,
+        f"Response with id '{response_id}' not found.",
+    )
 
 
 async def test_the_sdk_raises_at_a_time_limit_and_resumes(sdk: Any, world: World) -> None:
