@@ -198,7 +198,7 @@ def test_text_comes_long_before_the_end(sdk: OpenAI, upstream: Upstream) -> None
 def test_newer_readers_displace_the_oldest_which_can_resume(sdk: OpenAI) -> None:
     """A client that left holds its execution until it is wanted; one that is there is told where it was."""
     oldest = opened(sdk, "Write 40 words.", model="simulator-slow")
-    told = [next(oldest)]
+    told = [next(oldest) for _ in range(6)]  # up to the first words: by then it watches
     response_id = told[0].response.id
     newer = [sdk.responses.retrieve(response_id, stream=True) for _ in range(STREAMS_PER_RESPONSE)]
 
