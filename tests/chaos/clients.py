@@ -16,6 +16,9 @@ _AGAIN_SECONDS = 0.2
 _ENDED = {"completed", "failed", "cancelled", "incomplete"}
 _CUT_OFF = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError, httpx.HTTPError)
 """What a client meets whose server is killed: no answer, a bad one, or half a stream; or nobody is free."""
+_DISPLACED = "stream_displaced"
+"""The code of a stream's last event when newer ones took its place. Streams whose process was killed count as
+open until their watch expires, so a reader who was cut off often displaces others."""
 
 
 @dataclass(slots=True)
@@ -96,19 +99,28 @@ class Clients:
             after = {"starting_after": asked.events[-1]["sequence_number"]} if asked.events else {}
             before = len(asked.events)
             try:
-                self._take(asked, self._sdk.responses.retrieve(asked.response_id, stream=True, **after))
+                stream = self._sdk.responses.retrieve(asked.response_id, stream=True, **after)
+                ended = self._take(asked, stream)
             except _CUT_OFF as error:
                 self._was_cut("stream", error)
                 continue
-            if not self._has_end(asked):
+            if ended and not self._has_end(asked):
                 asked.problems.append(f"a stream ended in silence, {len(asked.events) - before} events on")
                 return
 
-    def _take(self, asked: Asked, stream: Any) -> None:
-        with stream:
-            for event in stream:
-                asked.events.append(event.to_dict())
-                asked.response_id = asked.response_id or event.response.id
+    def _take(self, asked: Asked, stream: Any) -> bool:
+        """Take down a stream; `True` if it ended by itself, `False` if it told its reader to come again."""
+        try:
+            with stream:
+                for event in stream:
+                    asked.events.append(event.to_dict())
+                    asked.response_id = asked.response_id or event.response.id
+        except openai.APIError as error:
+            if error.code != _DISPLACED:
+                raise
+            self._was_cut("displaced", error)
+            return False
+        return True
 
     def _poll(self, asked: Asked) -> None:
         while True:
