@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from meanwhile.domain.errors import ProviderBroken, ProviderBusy, ProviderError, ProviderRejected
+from meanwhile.domain.errors import (
+    ProviderBroken,
+    ProviderBusy,
+    ProviderClosed,
+    ProviderError,
+    ProviderRejected,
+)
 from meanwhile.domain.model_events import (
     TextDelta,
 )
@@ -93,7 +99,8 @@ def test_a_busy_provider_says_when_to_come_back(
         (408, ProviderBroken),
         (409, ProviderBroken),
         (400, ProviderRejected),
-        (401, ProviderRejected),
+        (401, ProviderClosed),
+        (403, ProviderClosed),
         (404, ProviderRejected),
         (307, ProviderRejected),
     ],
@@ -122,7 +129,7 @@ def test_an_account_without_money_is_not_busy(provider: FakeProvider) -> None:
     """OpenAI says 429 here too, but no wait fills the account."""
     _, error = failure(provider, [Answer(429, {"error": {"code": "insufficient_quota"}})])
 
-    assert isinstance(error, ProviderRejected)
+    assert isinstance(error, ProviderClosed)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meanwhile.domain.continuation import Beginning
-from meanwhile.domain.errors import NotContinued, ProviderBroken, ProviderError, ProviderRejected
+from meanwhile.domain.errors import (
+    NotContinued,
+    ProviderBroken,
+    ProviderClosed,
+    ProviderError,
+    ProviderRejected,
+)
 from meanwhile.domain.model_events import (
     Finished,
     FinishReason,
@@ -142,6 +148,13 @@ def test_a_provider_that_does_not_go_on_is_told_apart(said: ModelEvent | Provide
         rest(server)
 
     assert server.closed
+
+
+@pytest.mark.parametrize("error", [ProviderClosed("HTTP status 401"), ProviderBroken("HTTP status 500")])
+def test_refusals_that_are_not_about_the_beginning_are_its_own(error: ProviderError) -> None:
+    """Starting over would ask the same account once more, and end with words about an interruption."""
+    with pytest.raises(type(error)):
+        rest(Server(error))
 
 
 @pytest.mark.parametrize("error", [ProviderRejected("final"), ProviderBroken("again")])

@@ -19,6 +19,7 @@
     │   ├── ProviderBusy              come back later: it may say when
     │   ├── ProviderBroken            the stream failed or just stopped: try again
     │   ├── ProviderRejected          final: asking again would get the same answer
+    │   │   └── ProviderClosed            whatever is asked: it serves this account nothing
     │   └── NotContinued              it does not go on from the beginning it was given: start over
     ├── ClaimRefused              this delivery is not ours to run
     │   ├── LeaseHeld                 another worker runs it
@@ -175,6 +176,10 @@ class ProviderRejected(ProviderError):
     """The provider will not answer this request, however often it is asked."""
 
     code = "provider_rejected"
+
+
+class ProviderClosed(ProviderRejected):
+    """The provider will not answer this account, whatever it is asked: a bad key, or nothing left to pay."""
 
 
 class NotContinued(ProviderError):

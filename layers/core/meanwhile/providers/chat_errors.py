@@ -6,25 +6,31 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from meanwhile.domain.errors import ProviderBroken, ProviderBusy, ProviderError, ProviderRejected
+from meanwhile.domain.errors import (
+    ProviderBroken,
+    ProviderBusy,
+    ProviderClosed,
+    ProviderError,
+    ProviderRejected,
+)
 
 _BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, 529}
 _WORTH_ANOTHER_TRY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT}
+_CLOSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}
+_CLOSED_CODES = frozenset(
+    {"authentication_error", "insufficient_quota", "invalid_api_key", "permission_error"}
+)
 _BUSY_CODES = frozenset(
     {"rate_limit_exceeded", "rate_limit_error", "overloaded_error", "overloaded", "slow_down"}
 )
 _FINAL_CODES = frozenset(
     {
-        "authentication_error",
         "content_filter",
         "context_length_exceeded",
-        "insufficient_quota",
-        "invalid_api_key",
         "invalid_prompt",
         "invalid_request_error",
         "model_not_found",
         "not_found_error",
-        "permission_error",
     }
 )
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
@@ -35,8 +41,8 @@ def error_of_status(status: int, headers: Mapping[str, str], error: Any) -> Prov
     """Return our error for an answer that is not 200; `error` is its body's error object, if it has one."""
     code = code_of(error)
     said = f"The provider answered with HTTP status {status}{f' ({code})' if code else ''}."
-    if code == "insufficient_quota":  # sent with 429, and no wait will help
-        return ProviderRejected(said)
+    if status in _CLOSED or code in _CLOSED_CODES:  # no quota is sent with 429, and no wait will help
+        return ProviderClosed(said)
     if status in _BUSY:
         return ProviderBusy(said, retry_after=retry_after_in(headers))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _WORTH_ANOTHER_TRY:
@@ -51,6 +57,8 @@ def error_of_stream(error: Any) -> ProviderError:
         return error_of_status(number, {}, error)
     code = code_of(error)
     said = f"The provider reported an error in its stream{f' ({code})' if code else ''}."
+    if code in _CLOSED_CODES:
+        return ProviderClosed(said)
     if code in _BUSY_CODES:
         return ProviderBusy(said)
     if code in _FINAL_CODES:

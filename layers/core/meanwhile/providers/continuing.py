@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.continuation import Beginning
-from meanwhile.domain.errors import NotContinued, ProviderRejected
+from meanwhile.domain.errors import NotContinued, ProviderClosed, ProviderRejected
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, ReasoningDelta, Usage
 from meanwhile.domain.request import Request
 
@@ -51,7 +51,7 @@ async def _rest(
                 has_spoken = True
                 yield spent.added_to(event) if isinstance(event, Finished) else event
     except ProviderRejected as error:
-        if has_spoken:
+        if has_spoken or isinstance(error, ProviderClosed):
             raise
         raise NotContinued(f"The provider did not go on from a beginning. {error}") from error
 
