@@ -40,6 +40,10 @@ class Request:
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     user: str | None = None
+    previous_response_id: str | None = None
+    conversation: str | None = None
+    place: Json | None = None
+    """Where in a thread it runs (`threads.Place`), once that is decided; sealed with the rest of it."""
     sampling: Sequence[str] = field(default_factory=list)
     """Which of the sampling parameters the caller set; a provider is sent no others."""
 

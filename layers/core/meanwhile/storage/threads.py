@@ -1,0 +1,266 @@
+"""Heads of threads: whose they are, what runs in them, what is said about them, and both their indexes."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from meanwhile.domain.ids import shard_of
+from meanwhile.domain.response import SHARDS
+from meanwhile.domain.threads import CONVERSATION, About, Path, ThreadHead
+from meanwhile.storage.keyring import Keyring
+from meanwhile.storage.payload import pack, unpack
+from meanwhile.storage.table import Conflict, errors_translated
+from meanwhile.storage.thread_table import ABOUT, HEAD, Part, parts_at, to_millis, to_seconds
+
+ABOUTS_AT_ONCE = 100
+
+
+class ThreadStore:
+    """Everything of threads but their items. Reads are strongly consistent, those of indexes excepted.
+
+    Whatever opens content raises `Tampered` if it is not what was written there, and `OwnerDeleted` if its
+    owner's key is destroyed.
+    """
+
+    def __init__(self, parts: type[Part], keyring: Keyring) -> None:
+        self._parts = parts
+        self._keyring = keyring
+
+    def create(self, head: ThreadHead, about: About) -> None:
+        """Write a conversation's head and what is said about it, in one call: from here on it is there."""
+        rows = [self._about_row(head, about), self._head_row(head)]
+        with errors_translated(), self._parts.batch_write() as batch:
+            for row in rows:
+                batch.save(row)
+
+    def begin(self, head: ThreadHead) -> None:
+        """Write the head of a chain, unless it is there: whoever was first wrote the same."""
+        try:
+            with errors_translated():
+                self._head_row(head).save(condition=self._parts.thread_id.does_not_exist())
+        except Conflict:
+            return
+
+    def head(self, thread: str) -> ThreadHead | None:
+        """Return a thread's head; of what was deleted long ago, `None`."""
+        with errors_translated():
+            try:
+                return self._to_head(self._parts.get(thread, HEAD, consistent_read=True))
+            except self._parts.DoesNotExist:
+                return None
+
+    def conversation(self, owner: str, thread: str) -> tuple[ThreadHead, About] | None:
+        """Return a conversation of this owner's in one call; `None` if there is none, or it is deleted."""
+        found = {row.part: row for row in parts_at(self._parts, [(thread, HEAD), (thread, ABOUT)])}
+        if HEAD not in found or found[HEAD].owner != owner or found[HEAD].deleted:
+            return None
+        about = self._to_about(owner, found[ABOUT]) if ABOUT in found else None
+        return (self._to_head(found[HEAD]), about) if about else None
+
+    def abouts(self, owner: str, threads: Sequence[str]) -> dict[str, About]:
+        """Return what is said about up to 100 conversations, in one call, by id; without those deleted."""
+        rows = parts_at(self._parts, [(thread, ABOUT) for thread in threads]) if threads else []
+        found = {row.thread_id: self._to_about(owner, row) for row in rows}
+        return {thread: about for thread, about in found.items() if about}
+
+    def update_about(self, head: ThreadHead, about: About) -> bool:
+        """Write what is said, over the version before it; `False` if another version is there."""
+        row = self._about_row(head, about)
+        before = (self._parts.version == about.version - 1) & self._parts.deleted.does_not_exist()
+        try:
+            with errors_translated():
+                row.save(condition=before)
+        except Conflict:
+            found = parts_at(self._parts, [(head.id, ABOUT)])
+            return bool(found) and found[0].payload == row.payload
+        return True
+
+    def lock(
+        self, owner: str, thread: str, response_id: str, *, now: float, instead_of: str | None = None
+    ) -> ThreadHead | None:
+        """Take a conversation's lock for a response, unless another has it; return the head then.
+
+        Taking it again is taking it. `instead_of` names a holder that is known to have ended.
+        """
+        parts = self._parts
+        free = parts.lock.does_not_exist() | (parts.lock == response_id)
+        if instead_of is not None:
+            free |= parts.lock == instead_of
+        theirs = (parts.owner == owner) & parts.deleted.does_not_exist()
+        row = parts(thread, HEAD)
+        actions = [parts.lock.set(response_id), parts.locked_at.set(to_millis(now))]
+        return self._to_head(row) if self._updated(row, actions, theirs & free) else None
+
+    def release(self, thread: str, response_id: str) -> None:
+        """Let a conversation go, if this response still has it."""
+        self._updated(self._parts(thread, HEAD), [self._parts.lock.remove()], self._parts.lock == response_id)
+
+    def moved(self, thread: str, *, tip: int, now: float, release: str | None = None) -> None:
+        """Write down that a conversation has grown up to `tip`, and let it go if this response has it."""
+        parts = self._parts
+        condition = parts.listed_for.exists()
+        actions = [parts.active_at.set(to_millis(now)), parts.tip.set(tip)]
+        if release is not None:
+            condition &= parts.lock == release
+            actions.append(parts.lock.remove())
+        self._updated(parts(thread, HEAD), actions, condition)
+
+    def keep(self, thread: str, *, until: float) -> None:
+        """Keep a chain for longer, if it is still there; when the sweeper looks, it looks again later."""
+        parts = self._parts
+        actions = [parts.kept_until.set(to_millis(until))]
+        self._updated(
+            parts(thread, HEAD), actions, parts.kept_until.exists() & parts.deleted.does_not_exist()
+        )
+
+    def of_owner(
+        self,
+        owner: str,
+        *,
+        behind: tuple[float, str] | None,
+        since: float | None,
+        until: float | None,
+        page: int,
+    ) -> Iterator[tuple[float, str]]:
+        """Yield time and id of an owner's conversations, latest activity first, `page` at a time.
+
+        The index follows the table with a delay. Times are of their last activity; `until` is excluded.
+        """
+        parts = self._parts
+        between = parts.active_at.between(
+            to_millis(since or 0), to_millis(until) - 1 if until is not None else 10**15
+        )
+        start = _index_key(owner, *behind) if behind else None
+        with errors_translated():
+            for row in parts.listed_index.query(
+                owner, between, scan_index_forward=False, page_size=page, last_evaluated_key=start
+            ):
+                yield to_seconds(row.active_at), row.thread_id
+
+    def due(self, shard: str, *, now: float, limit: int) -> list[str]:
+        """Return ids of threads whose time to be looked at has come, the longest overdue first.
+
+        The index follows the table with a delay: check the head before believing it.
+        """
+        with errors_translated():
+            found = self._parts.due_index.query(shard, self._parts.due_at <= to_millis(now), limit=limit)
+            return [row.thread_id for row in found]
+
+    def look_at(self, thread: str, *, at: float) -> None:
+        """Have the sweeper look at a thread, for what a write may leave behind that stops half way."""
+        parts = self._parts
+        actions = [parts.due_shard.set(shard_of(thread, SHARDS)), parts.due_at.set(to_millis(at))]
+        self._updated(parts(thread, HEAD), actions, parts.owner.exists() & parts.deleted.does_not_exist())
+
+    def looked_at(self, thread: str, *, now: float) -> None:
+        """Say that nothing is left behind: the next look is when the thread's time is over, if ever."""
+        parts = self._parts
+        done = (parts.due_at <= to_millis(now)) & parts.deleted.does_not_exist()
+        never = [parts.due_shard.remove(), parts.due_at.remove()]
+        if not self._updated(parts(thread, HEAD), never, done & parts.kept_until.does_not_exist()):
+            later = [parts.due_at.set(parts.kept_until)]
+            self._updated(parts(thread, HEAD), later, done & (parts.kept_until > to_millis(now)))
+
+    def mark_deleted(self, thread: str, *, now: float, owner: str | None = None) -> bool:
+        """Mark a thread as deleted: from here on readers find nothing of it. `False` if it is not there."""
+        parts = self._parts
+        condition = parts.owner.exists() if owner is None else parts.owner == owner
+        actions = [
+            parts.deleted.set(True),
+            parts.due_shard.set(shard_of(thread, SHARDS)),
+            parts.due_at.set(to_millis(now)),
+            parts.listed_for.remove(),
+            parts.lock.remove(),
+        ]
+        return self._updated(parts(thread, HEAD), actions, condition & parts.deleted.does_not_exist())
+
+    def expire(self, thread: str, *, now: float) -> bool:
+        """Mark a chain as deleted if its time is over; `False` if it is not, or is kept for longer by now."""
+        parts = self._parts
+        is_over = (parts.kept_until <= to_millis(now)) & parts.deleted.does_not_exist()
+        return self._updated(parts(thread, HEAD), [parts.deleted.set(True)], is_over)
+
+    def is_deleted(self, thread: str) -> bool:
+        """Whether a thread is marked as deleted, or is gone."""
+        head = self.head(thread)
+        return head is None or head.deleted
+
+    def _head_row(self, head: ThreadHead) -> Part:
+        row = self._parts(
+            head.id,
+            HEAD,
+            owner=head.owner,
+            created_at=to_millis(head.created_at),
+            active_at=to_millis(head.active_at),
+            path=json.dumps(head.path.to_json(), separators=(",", ":")),
+            tip=head.tip,
+        )
+        if head.id.startswith(f"{CONVERSATION}_"):
+            row.listed_for = head.owner
+        if head.kept_until is not None:
+            row.kept_until = row.due_at = to_millis(head.kept_until)
+            row.due_shard = shard_of(head.id, SHARDS)
+        row.payload = self._keyring.seal(head.owner, head.id).close(b"", HEAD, row.path or "")
+        return row
+
+    def _to_head(self, row: Part) -> ThreadHead:
+        owner, deleted = row.owner or "", bool(row.deleted)
+        if not deleted:
+            self._keyring.seal(owner, row.thread_id).open(row.payload or b"", HEAD, row.path or "")
+        return ThreadHead(
+            id=row.thread_id,
+            owner=owner,
+            path=Path.from_json(json.loads(row.path)) if row.path else Path.root(row.thread_id),
+            created_at=to_seconds(row.created_at),
+            active_at=to_seconds(row.active_at),
+            tip=int(row.tip or 0),
+            lock=row.lock,
+            locked_at=to_seconds(row.locked_at),
+            kept_until=None if row.kept_until is None else to_seconds(row.kept_until),
+            deleted=deleted,
+        )
+
+    def _about_row(self, head: ThreadHead, about: About) -> Part:
+        created_at = to_millis(about.created_at)
+        row = self._parts(head.id, ABOUT, version=about.version, created_at=created_at)
+        said = {"title": about.title, "tags": list(about.tags), "metadata": dict(about.metadata)}
+        seal = self._keyring.seal(head.owner, head.id)
+        row.payload = seal.close(pack(said), ABOUT, about.version, created_at)
+        return row
+
+    def _to_about(self, owner: str, row: Part) -> About | None:
+        if row.deleted:
+            return None
+        version, created_at = int(row.version or 0), int(row.created_at or 0)
+        seal = self._keyring.seal(owner, row.thread_id)
+        said = unpack(seal.open(row.payload or b"", ABOUT, version, created_at))
+        return About(
+            title=said["title"],
+            tags=tuple(said["tags"]),
+            metadata=said["metadata"],
+            version=version,
+            created_at=to_seconds(created_at),
+        )
+
+    def _updated(self, row: Part, actions: list[Any], condition: Any) -> bool:
+        """Update a part, which then holds all of it; `False` if the condition does not hold.
+
+        Every update may be repeated: where its answer was lost, its condition holds again, or it is of no
+        interest who did it.
+        """
+        try:
+            with errors_translated():
+                row.update(actions=actions, condition=condition)
+        except Conflict:
+            return False
+        return True
+
+
+def _index_key(owner: str, active_at: float, thread: str) -> dict[str, dict[str, str]]:
+    """Return where a conversation stood in its owner's index, as DynamoDB takes it to go on behind it."""
+    return {
+        "listed_for": {"S": owner},
+        "active_at": {"N": str(to_millis(active_at))},
+        "thread_id": {"S": thread},
+        "part": {"S": HEAD},
+    }
