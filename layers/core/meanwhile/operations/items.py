@@ -1,0 +1,234 @@
+"""Items of conversations: add, read, replace and delete them."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from meanwhile.domain.errors import (
+    ConversationNotFound,
+    ItemNotFound,
+    SlotTaken,
+    Unavailable,
+    VersionConflict,
+)
+from meanwhile.domain.ids import new_nonce
+from meanwhile.domain.request import Json
+from meanwhile.domain.threads import Entry, NewItem, ThreadBatch, ThreadHead
+from meanwhile.operations.conversations import Conversation, Conversations
+from meanwhile.operations.lock import Lock
+from meanwhile.operations.recall import Found, Recall
+from meanwhile.storage.stores import Threads
+from meanwhile.storage.thread_burial import STRAYS_AFTER
+
+CHUNK_ITEMS, CHUNK_CHARS = 100, 150_000
+"""What one batch of a large insert holds at the most; a larger item has one to itself."""
+_TRIES = 20
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item with its content, in the API's shape."""
+
+    entry: Entry
+    content: Json
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    """A page of items, and whether there is more behind it."""
+
+    items: list[Item]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """Every call checks the owner, and raises `ConversationNotFound` to anybody else."""
+
+    threads: Threads
+    conversations: Conversations
+    recall: Recall
+    lock: Lock
+    now: Callable[[], float]
+
+    def add(
+        self, owner: str, conversation_id: str, items: Sequence[NewItem], *, once: str | None = None
+    ) -> list[Item]:
+        """Add items, in chunks if they are many; return them with their places.
+
+        `once` is a name that the caller gives this call: sent again, even after it broke off, what is there
+        is not added again, and returned. Without it each chunk is added whole or not at all.
+
+        Raises:
+            ConversationNotFound: Not there, not theirs, or deleted.
+            InvalidRequest: `conversation_locked`: a response runs in it.
+            Unavailable: Others kept adding at the same moment.
+        """
+        head, _ = self.conversations.known(owner, conversation_id)
+        self.lock.refuse_running(head)
+        tip = head.tip
+        added: list[Entry] = []
+        for number, chunk in enumerate(_chunks(items)):
+            name = json.dumps([conversation_id, once, number]) if once is not None else None
+            batch = self._add(owner, head, tip, chunk, name)
+            tip = max(tip, batch.end)
+            added += batch.entries
+        if added:
+            self.threads.heads.moved(head.id, tip=tip, now=self.now())
+        return [
+            Item(entry, item.content) for entry, item in zip(added, items, strict=False) if not entry.deleted
+        ]
+
+    def page(
+        self,
+        owner: str,
+        conversation_id: str,
+        *,
+        after: str | None = None,
+        limit: int = 20,
+        newest_first: bool = True,
+    ) -> ItemPage:
+        """Return up to `limit` items behind the one named by `after`: one query a stretch of the path.
+
+        Raises:
+            ConversationNotFound: As above.
+            ItemNotFound: `after` is no item of it.
+        """
+        head, _ = self.conversations.known(owner, conversation_id)
+        start = self._found(owner, head, after, deleted_too=True) if after is not None else None
+        if newest_first:
+            below = start.entry.position if start else None
+            entries = self.recall.down(owner, head.path, below=below, tip=head.tip, page=limit + 1)
+        else:
+            entries = self.recall.up(owner, head.path, after=start, tip=head.tip, page=limit + 1)
+        found = list(islice(entries, limit + 1))
+        return ItemPage(self._opened(owner, found[:limit]), has_more=len(found) > limit)
+
+    def get(self, owner: str, conversation_id: str, item_id: str) -> Item:
+        """Return one item.
+
+        Raises:
+            ConversationNotFound, ItemNotFound: Not there, not theirs, or deleted.
+        """
+        head, _ = self.conversations.known(owner, conversation_id)
+        return self._opened(owner, [self._found(owner, head, item_id).entry])[0]
+
+    def get_many(self, owner: str, conversation_id: str, item_ids: Sequence[str]) -> list[Item]:
+        """Return items by id, up to 100, in the order asked for; those that are not there are left out.
+
+        Raises:
+            ConversationNotFound: As above.
+        """
+        head, _ = self.conversations.known(owner, conversation_id)
+        asked = list(dict.fromkeys(item_ids))[:_AT_ONCE]
+        found = self.recall.find_all(owner, head.path, asked)
+        return self._opened(owner, [each.entry for each in found if not each.entry.deleted])
+
+    def edit(
+        self, owner: str, conversation_id: str, item_id: str, item: NewItem, *, version: int | None = None
+    ) -> tuple[Conversation, Item]:
+        """Put a new version of an item into a branch that ends with it; the old one stays where it is.
+
+        `item` takes the id of the one it replaces. With `version`, only if that is the version there.
+
+        Raises:
+            ConversationNotFound, ItemNotFound: As above.
+            VersionConflict: It stands at another version.
+        """
+        head, _ = self.conversations.known(owner, conversation_id)
+        old = self._found(owner, head, item_id).entry
+        if version is not None and version != old.version:
+            raise VersionConflict(version, old.version)
+        new = replace(
+            item,
+            content={**item.content, "id": old.id},
+            version=old.version + 1,
+            parent_version=old.version,
+        )
+        branch = self.conversations.fork(owner, conversation_id, at=old.position, items=[new])
+        entry = Entry(
+            id=new.id,
+            kind=new.kind,
+            tokens=new.tokens,
+            position=old.position,
+            version=new.version,
+            parent_version=new.parent_version,
+        )
+        return branch, Item(entry, new.content)
+
+    def delete(self, owner: str, conversation_id: str, item_id: str) -> Conversation:
+        """Delete an item's content, for every branch that shares it; its position stays, as a gap.
+
+        Raises:
+            ConversationNotFound, ItemNotFound: As above.
+            Unavailable: Others kept deleting beside it at the same moment.
+        """
+        head, about = self.conversations.known(owner, conversation_id)
+        shown = Conversation.of(head, about)
+        found = self._found(owner, head, item_id)
+        for _ in range(_TRIES):
+            if found.batch.in_bucket:
+                self.threads.heads.look_at(found.thread, at=self.now() + STRAYS_AFTER)
+            if self.threads.log.erase(owner, found.thread, found.batch, {found.entry.position}):
+                return shown
+            there = self.threads.log.at(owner, found.thread, found.batch.first)
+            if there is None or there.closed:
+                raise ConversationNotFound(conversation_id)
+            entry = there.entries[found.entry.position - there.first]
+            if entry.deleted:
+                return shown
+            found = Found(found.thread, there, entry)
+        raise Unavailable("others are changing the same items")
+
+    def _add(
+        self, owner: str, head: ThreadHead, tip: int, items: Sequence[NewItem], name: str | None
+    ) -> ThreadBatch:
+        """Add one chunk at the tip, wherever that is by now, or find it where it was added before."""
+        log = self.threads.log
+        nonce = new_nonce() if name is None else log.nonce_of(owner, name)
+        for _ in range(_TRIES):
+            # First the tip, then the look for an earlier try: what is added in between is met at the tip.
+            tip, mine = self.recall.tip(owner, head.id, tip, nonce)
+            if mine is None and name is not None:
+                mine = self._added_before(owner, head, nonce)
+            if mine is not None:
+                return mine
+            try:
+                return log.append(owner, head.id, tip, items, nonce, findable=True, once=name is not None)
+            except SlotTaken:
+                continue
+        raise Unavailable("others are adding to the same conversation")
+
+    def _added_before(self, owner: str, head: ThreadHead, nonce: str) -> ThreadBatch | None:
+        for first in self.threads.log.find(head.id, nonce):
+            batch = self.threads.log.at(owner, head.id, first)
+            if batch is not None and batch.nonce == nonce:
+                return batch
+        return None
+
+    def _found(self, owner: str, head: ThreadHead, item_id: str, *, deleted_too: bool = False) -> Found:
+        found = self.recall.find(owner, head.path, item_id)
+        if found is None or (found.entry.deleted and not deleted_too):
+            raise ItemNotFound(item_id)
+        return found
+
+    def _opened(self, owner: str, entries: Sequence[Entry]) -> list[Item]:
+        contents = self.recall.open(owner, entries)
+        return [Item(entry, content) for entry, content in zip(entries, contents, strict=True)]
+
+
+def _chunks(items: Sequence[NewItem]) -> Iterator[list[NewItem]]:
+    """Split items into what a batch takes; the same items always in the same way."""
+    chunk: list[NewItem] = []
+    chars = 0
+    for item in items:
+        size = len(json.dumps(item.content, ensure_ascii=False))
+        if chunk and (len(chunk) == CHUNK_ITEMS or chars + size > CHUNK_CHARS):
+            yield chunk
+            chunk, chars = [], 0
+        chunk.append(item)
+        chars += size
+    if chunk:
+        yield chunk

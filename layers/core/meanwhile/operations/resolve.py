@@ -1,0 +1,177 @@
+"""Resolve: where in a thread a request runs that continues a response, or a conversation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ResponseNotFound, SlotTaken
+from meanwhile.domain.request import Json, Request
+from meanwhile.domain.response import Head, Status
+from meanwhile.domain.threads import (
+    CHAIN,
+    MAX_ITEMS,
+    Path,
+    Place,
+    chain_of,
+)
+from meanwhile.operations.forget import Forget
+from meanwhile.operations.join import JOINING, Join
+from meanwhile.operations.lock import Lock
+from meanwhile.operations.read import Read
+from meanwhile.operations.recall import Recall
+from meanwhile.storage.stores import Threads
+
+MAX_INPUT = MAX_ITEMS - 100
+"""Input items of a request in a thread: with the output they go into one batch."""
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolve:
+    """Called between making a response's head and storing it; costs nothing where nothing is continued."""
+
+    threads: Threads
+    read: Read
+    recall: Recall
+    join: Join
+    lock: Lock
+    forget: Forget
+    now: Callable[[], float]
+    kept_seconds: float
+    """How long a chain is kept after its newest response was accepted, that response's own time included."""
+
+    def __call__(self, head: Head, request: Request) -> tuple[Head, Request]:
+        """Return head and request with their place in a thread; a conversation is locked from here on.
+
+        Raises:
+            InvalidRequest: `conversation_locked`; `previous_response_not_found`; or both were given.
+            ConversationNotFound: Not there, not theirs, or deleted.
+        """
+        if request.conversation is None and request.previous_response_id is None:
+            return head, request
+        if request.conversation is not None and request.previous_response_id is not None:
+            raise InvalidRequest(
+                "Give 'conversation' or 'previous_response_id', not both.", param="previous_response_id"
+            )
+        if len(request.input) > MAX_INPUT:
+            raise InvalidRequest(f"No more than {MAX_INPUT} items can be added at once.", param="input")
+        if request.conversation is not None:
+            place = self._in_conversation(head, request.conversation)
+        else:
+            place = self._behind(head, request.previous_response_id or "")
+        return replace(head, thread=place.path.thread), replace(request, place=place.to_json())
+
+    def undo(self, head: Head) -> None:
+        """Let go of the conversation of a response that could not be stored after all."""
+        if head.thread is not None and Path.root(head.thread).is_conversation:
+            self.lock.give_back(head.thread, head.id)
+
+    def _in_conversation(self, head: Head, conversation_id: str) -> Place:
+        conversation = self.lock.take(head.owner, conversation_id, head.id)
+        tip, _ = self.recall.tip(head.owner, conversation_id, conversation.tip, head.id)
+        return Place(path=conversation.path, position=tip)
+
+    def _behind(self, head: Head, previous_id: str) -> Place:
+        try:
+            record, request = self.read.record(head.owner, previous_id)
+            previous = record.head
+            if previous.has_ended and record.result is not None:
+                status, output = previous.status, list(record.result["output"])
+            else:
+                answer = self.read.answer(previous)
+                if answer.end is None:
+                    raise _cannot(previous_id, "has not ended yet")
+                self.read.ending.finish(previous, answer)
+                status, output = answer.status, answer.output()
+        except ResponseNotFound as error:
+            raise _no_such(previous_id) from error
+        if not previous.store:
+            raise _no_such(previous_id)
+        if status not in JOINING:
+            raise _cannot(previous_id, _WHY[status])
+        return self._kept(self._end_of(head, previous, request, output))
+
+    def _end_of(self, head: Head, previous: Head, request: Request, output: list[Json]) -> Place:
+        """Return the place right behind a response."""
+        if request.place is None:
+            return self._begun(previous, request, output)
+        place, added = Place.from_json(request.place), len(request.input) + len(output)
+        if place.in_conversation:
+            return self._out_of_conversation(head, previous, place, added)
+        slot = self.threads.log.at(previous.owner, place.path.thread, place.position) if added else None
+        if slot is not None and slot.nonce != previous.id:
+            place = replace(place, path=place.path.branch(chain_of(previous.id), place.position))
+        return replace(place, position=place.position + added)
+
+    def _begun(self, previous: Head, request: Request, output: list[Json]) -> Place:
+        """Return the end of a response that continues nothing: its thread is written when it is first needed.
+
+        The head comes first, so that whatever stops half way is removed one day. Whoever comes second writes
+        the same, and finds it there.
+        """
+        path, until = Path.root(chain_of(previous.id)), self.now() + self.kept_seconds + _DAY
+        count = len(request.input) + len(output)
+        there = self.threads.heads.head(path.thread)
+        place = Place(path=path, position=count, kept_until=there.kept_until if there else until)
+        if there is None:
+            self.join.begin(previous.owner, path, until)
+        elif not count or self.threads.log.at(
+            previous.owner, path.thread, (count - 1) // MAX_ITEMS * MAX_ITEMS
+        ):
+            return place
+        items = self.join.items_of(request, output)
+        try:
+            for first in range(0, count, MAX_ITEMS):
+                chunk = items[first : first + MAX_ITEMS]
+                self.threads.log.append(
+                    previous.owner, path.thread, first, chunk, previous.id, findable=False
+                )
+        except SlotTaken as taken:
+            raise _no_such(previous.id) from taken  # it was deleted since
+        still_there = self.read.stores.responses.head(previous.id)
+        if still_there is None or still_there.deleted:
+            self.forget(previous, request)
+            raise _no_such(previous.id)
+        return place
+
+    def _out_of_conversation(self, head: Head, previous: Head, place: Place, added: int) -> Place:
+        """Return the place behind a response that ran in a conversation, in a thread beside it."""
+        thread, end = self.threads.heads.head(place.path.thread), place.position
+        if thread is None or thread.deleted:
+            raise _no_such(previous.id)
+        if added:
+            try:
+                end, batch = self.recall.tip(previous.owner, place.path.thread, end, previous.id)
+            except ConversationNotFound as error:
+                raise _no_such(previous.id) from error
+            if batch is None:
+                raise _no_such(previous.id)
+        return Place(path=place.path.branch(chain_of(head.id), end), position=end)
+
+    def _kept(self, place: Place) -> Place:
+        """Keep the chains that a new response builds on as long as itself; at most one write each a day."""
+        until = self.now() + self.kept_seconds
+        if place.kept_until is not None and place.kept_until >= until:
+            return place
+        for thread, _ in place.path.stretches:
+            if thread.startswith(f"{CHAIN}_"):
+                self.threads.heads.keep(thread, until=until + _DAY)
+        return replace(place, kept_until=until + _DAY)
+
+
+_WHY = {Status.FAILED: "has failed", Status.CANCELLED: "was cancelled"}
+
+
+def _no_such(response_id: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"Previous response with id '{response_id}' not found.",
+        param="previous_response_id",
+        code="previous_response_not_found",
+    )
+
+
+def _cannot(response_id: str, why: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"Response '{response_id}' {why}, so nothing can continue it. Continue the one before.",
+        param="previous_response_id",
+        code="previous_response_not_usable",
+    )
