@@ -20,6 +20,7 @@ class Settings:
     responses_table: str
     owner_keys_table: str
     api_keys_table: str
+    threads_table: str
     bucket: str
     master_key: str
     """The KMS key that wraps every owner's data key: its id or ARN."""

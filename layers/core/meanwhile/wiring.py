@@ -14,13 +14,18 @@ from meanwhile.operations.authenticate import Authenticate
 from meanwhile.operations.browse import Browse
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.cancel_all import CancelAll
+from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.end_dead import EndDead
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.follow import Follow
+from meanwhile.operations.forget import Forget
+from meanwhile.operations.join import Join
 from meanwhile.operations.overdue import Deadlines
 from meanwhile.operations.read import Read
+from meanwhile.operations.recall import Recall
 from meanwhile.operations.sweep import Sweep
+from meanwhile.operations.sweep_threads import SweepThreads
 from meanwhile.operations.wait import Wait
 from meanwhile.operations.watch import Watches
 from meanwhile.providers.catalogue import Catalogue
@@ -33,8 +38,12 @@ from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
-from meanwhile.storage.stores import Stores
+from meanwhile.storage.stores import Stores, Threads
 from meanwhile.storage.table import Item, bound_to, sharing
+from meanwhile.storage.thread_burial import ThreadBurial
+from meanwhile.storage.thread_log import ThreadLog
+from meanwhile.storage.thread_table import threads_in
+from meanwhile.storage.threads import ThreadStore
 from meanwhile.storage.watches import WatchStore
 from meanwhile.tokens import Tokens
 from meanwhile.vocabulary import Vocabularies
@@ -108,6 +117,37 @@ def stores() -> Stores:
 
 
 @cache
+def threads() -> Threads:
+    """Return where threads live."""
+    parts = sharing(threads_in(settings().threads_table), items())
+    blobs = Blobs(settings().bucket, lambda: aws_client("s3"), folder="threads")
+    return Threads(
+        ThreadStore(parts, keyring()),
+        ThreadLog(parts, keyring(), blobs, inline_bytes=settings().inline_bytes),
+        ThreadBurial(parts, blobs),
+    )
+
+
+@cache
+def join() -> Join:
+    """Return what adds responses to their threads."""
+    return Join(
+        threads=threads(),
+        responses=stores().responses,
+        recall=Recall(threads=threads()),
+        count=lambda model, item: tokens(catalogue().encoding_of(model)).of_item(item),
+        now=now,
+    )
+
+
+@cache
+def conversing() -> Conversing:
+    """Return what can be done with threads: conversations, their items, and the place of a request."""
+    kept = settings().retention_days * _DAY + _open_seconds()
+    return Conversing.over(join(), read(), now=now, kept_seconds=kept)
+
+
+@cache
 def queue() -> WorkQueue:
     """Return the queues."""
     return WorkQueue(
@@ -118,7 +158,12 @@ def queue() -> WorkQueue:
 @cache
 def ending() -> Ending:
     """Return what ends responses from outside."""
-    return Ending(stores=stores(), now=now, unstored_retention_seconds=settings().unstored_retention_seconds)
+    return Ending(
+        stores=stores(),
+        now=now,
+        unstored_retention_seconds=settings().unstored_retention_seconds,
+        join=join(),
+    )
 
 
 @cache
@@ -210,7 +255,7 @@ def cancel_all() -> CancelAll:
 @cache
 def delete() -> Delete:
     """Return what deletes."""
-    return Delete(stores=stores(), read=read(), now=now)
+    return Delete(stores=stores(), read=read(), now=now, forget=Forget(threads=threads(), now=now))
 
 
 @cache
@@ -234,6 +279,12 @@ def sweep() -> Sweep:
         resend_seconds=settings().resend_seconds,
         deadlines=deadlines(),
     )
+
+
+@cache
+def sweep_threads() -> SweepThreads:
+    """Return the sweeper's work on threads."""
+    return SweepThreads(threads=threads(), now=now)
 
 
 @cache

@@ -29,6 +29,7 @@ def table() -> Iterator[dict[str, Any]]:
             "responses_table": name,
             **aws.new_keys(),
             "api_keys_table": aws.new_api_keys_table(),
+            "threads_table": aws.new_threads_table(),
             "bucket": aws.new_bucket(),
             "work_queue_url": work,
             "solo_queue_url": solo,

@@ -31,6 +31,7 @@ SETTINGS = Settings(
     responses_table="",
     owner_keys_table="",
     api_keys_table="",
+    threads_table="",
     bucket="",
     master_key="",
     work_queue_url="",

@@ -17,6 +17,7 @@ SETTINGS = Settings(
     responses_table="t",
     owner_keys_table="k",
     api_keys_table="a",
+    threads_table="h",
     bucket="b",
     master_key="m",
     work_queue_url="q",

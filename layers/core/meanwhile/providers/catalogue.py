@@ -82,6 +82,13 @@ class Catalogue:
                 return replace(pattern, id=model_id)
         raise InvalidRequest(f"The model '{model_id}' does not exist.", param="model", code="model_not_found")
 
+    def encoding_of(self, model_id: str) -> str:
+        """Return the vocabulary that a model's tokens are counted by; also of a model that is no more."""
+        try:
+            return self.find(model_id).encoding
+        except InvalidRequest:
+            return UNKNOWN_ENCODING
+
     def list(self) -> Sequence[ModelEntry]:
         """Return the models known by name, in the catalogue's order."""
         return tuple(self.entries.values())
