@@ -16,6 +16,8 @@ from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.threads import ThreadStore
 from tests.support.faults import Crash
 
+_REPEATED = {"append", "begin", "keep", "lock", "moved", "release"}
+"""Conditional writes: what the AWS library sends again when an answer was lost."""
 _OWN_WORDS = {"nonce_of"}
 """What each store answers in its own way."""
 
@@ -31,13 +33,21 @@ class Accidents:
         self._left = 0
         self._what: Callable[[], None] | None = None
         self._late = False
+        self._lost = False
 
     def plan(self, at: int, what: Callable[[], None], *, late: bool = False) -> None:
         """Let this happen before the call number `at` from now, or right after it."""
         self._left, self._what, self._late = at, what, late
 
-    def around(self, call: Callable[[], Any]) -> Any:
+    def lose_an_answer(self) -> None:
+        """Let the next conditional write succeed, and its answer get lost: then it is sent again."""
+        self._lost = True
+
+    def around(self, name: str, call: Callable[[], Any]) -> Any:
         """Make a call, and let happen what is planned for it."""
+        if self._lost and name in _REPEATED:
+            self._lost = False
+            call()
         self._left -= 1
         what = self._what if self._left == 0 else None
         if what and not self._late:
@@ -78,7 +88,7 @@ class _Together:
         self._accidents = accidents
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return lambda *args, **kwargs: self._accidents.around(lambda: self._call(name, args, kwargs))
+        return lambda *args, **kwargs: self._accidents.around(name, lambda: self._call(name, args, kwargs))
 
     def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         answers = [

@@ -20,7 +20,7 @@ from tests.support.thread_twin import TwinThreadBurial, TwinThreadLog
 from tests.unit.test_threads import InMemory
 
 HUNT = settings(
-    max_examples=3_000,
+    max_examples=4_000,
     stateful_step_count=40,
     deadline=None,
     database=None,
