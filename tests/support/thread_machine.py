@@ -342,6 +342,11 @@ class ThreadMachine(RuleBasedStateMachine):
             self.died[conversation] = self.clock()
         if self.s.responses.head(head.id) is not None:  # it may be there though accepting it died
             there = self.s.responses.head(head.id) or head
+            record = self.s.responses.record(head.id)
+            for line, item in zip(
+                lines, record.request.input if record and record.request else [], strict=True
+            ):
+                line.id = item["id"]
             before = self._before(conversation, previous)
             self.said[head.id] = Said(there, before, lines, conversation)
         elif done is InvalidRequest:

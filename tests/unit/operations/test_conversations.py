@@ -235,6 +235,8 @@ def test_a_large_insert_is_cut_into_batches_and_made_once(salon: Salon) -> None:
     assert [item.entry.position for item in first] == list(range(250))
     assert len(salon.threads.log.up("ada", it, start=0, items=1000)) == 3
     assert salon.all.items.page("ada", it, limit=100).has_more
+    with pytest.raises(InvalidRequest):
+        salon.all.items.add("ada", it, many[:30], once="import")
 
 
 # ── Responses in threads ──────────────────────────────────────────────────────────────────────────────
@@ -269,6 +271,17 @@ def test_what_failed_or_was_cancelled_adds_nothing_and_holds_nothing(salon: Salo
     with pytest.raises(InvalidRequest) as error:
         salon.asked("two", previous_response_id=failed)
     assert refused(error) == ("previous_response_not_usable", "previous_response_id")
+
+
+def test_an_item_that_is_sent_again_is_another_item(salon: Salon) -> None:
+    """Agents send back what they were given, ids and all: two of one name could not be told apart."""
+    it = salon.talk("hello")
+
+    salon.ended(salon.asked("hello", conversation=it))
+
+    first, second = salon.all.items.page("ada", it, newest_first=False).items
+    assert text_of(first.content) == text_of(second.content)
+    assert first.entry.id != second.entry.id
 
 
 def test_what_is_not_stored_reads_and_adds_nothing(salon: Salon) -> None:

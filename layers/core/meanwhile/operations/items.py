@@ -7,6 +7,7 @@ from itertools import islice
 
 from meanwhile.domain.errors import (
     ConversationNotFound,
+    InvalidRequest,
     ItemNotFound,
     SlotTaken,
     Unavailable,
@@ -56,14 +57,15 @@ class Items:
     def add(
         self, owner: str, conversation_id: str, items: Sequence[NewItem], *, once: str | None = None
     ) -> list[Item]:
-        """Add items, in chunks if they are many; return them with their places.
+        """Add items, in chunks if they are many; return them with their places. Their ids must be new to it.
 
         `once` is a name that the caller gives this call: sent again, even after it broke off, what is there
         is not added again, and returned. Without it each chunk is added whole or not at all.
 
         Raises:
             ConversationNotFound: Not there, not theirs, or deleted.
-            InvalidRequest: `conversation_locked`: a response runs in it.
+            InvalidRequest: `conversation_locked`: a response runs in it; `idempotency_key_reused`: as far as
+                can be seen from their number, other items were added under this name.
             Unavailable: Others kept adding at the same moment.
         """
         head, _ = self.conversations.known(owner, conversation_id)
@@ -73,12 +75,16 @@ class Items:
         for number, chunk in enumerate(_chunks(items)):
             name = json.dumps([conversation_id, once, number]) if once is not None else None
             batch = self._add(owner, head, tip, chunk, name)
+            if len(batch.entries) != len(chunk):
+                raise InvalidRequest("This key was used for other items.", code="idempotency_key_reused")
             tip = max(tip, batch.end)
             added += batch.entries
         if added:
             self.threads.heads.moved(head.id, tip=tip, now=self.now())
         return [
-            Item(entry, item.content) for entry, item in zip(added, items, strict=False) if not entry.deleted
+            Item(entry, {**item.content, "id": entry.id})
+            for entry, item in zip(added, items, strict=True)
+            if not entry.deleted
         ]
 
     def page(

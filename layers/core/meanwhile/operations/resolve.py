@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ResponseNotFound, SlotTaken
+from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
 from meanwhile.domain.threads import (
@@ -42,6 +43,8 @@ class Resolve:
     def __call__(self, head: Head, request: Request) -> tuple[Head, Request]:
         """Return head and request with their place in a thread; a conversation is locked from here on.
 
+        Input that joins a conversation gets ids of its own: callers send items again that are in it.
+
         Raises:
             InvalidRequest: `conversation_locked`; `previous_response_not_found`; or both were given.
             ConversationNotFound: Not there, not theirs, or deleted.
@@ -56,6 +59,7 @@ class Resolve:
             raise InvalidRequest(f"No more than {MAX_INPUT} items can be added at once.", param="input")
         if request.conversation is not None:
             place = self._in_conversation(head, request.conversation)
+            request = replace(request, input=[_renamed(item) for item in request.input])
         else:
             place = self._behind(head, request.previous_response_id or "")
         return replace(head, thread=place.path.thread), replace(request, place=place.to_json())
@@ -156,6 +160,10 @@ class Resolve:
             if thread.startswith(f"{CHAIN}_"):
                 self.threads.heads.keep(thread, until=until + _DAY)
         return replace(place, kept_until=until + _DAY)
+
+
+def _renamed(item: Json) -> Json:
+    return {**item, "id": new_id(str(item["id"]).partition("_")[0])}
 
 
 _WHY = {Status.FAILED: "has failed", Status.CANCELLED: "was cancelled"}
