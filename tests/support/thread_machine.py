@@ -146,7 +146,7 @@ class ThreadMachine(RuleBasedStateMachine):
         )
         if added is Crash and once:
             added = self._try(lambda: self.all.items.add(OWNER, conversation, items, once=name))
-        if isinstance(added, list):
+        if isinstance(added, list) and not self.talks[conversation].deleted:
             assert [text_of(item.content) for item in added] == [line.said for line in lines if not line.gone]
             self._settle(conversation, must=[lines])
             self._again(conversation, items, name)
