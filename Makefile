@@ -25,7 +25,7 @@ help:
 	@echo "make check    format, lint, types, template and every test"
 	@echo "make fuzz     5,500 calls made up from the OpenAPI document, and 10,000 broken bodies"
 	@echo "make bench    the numbers that the design promises"
-	@echo "make chaos    workers killed at random; every answer must still arrive"
+	@echo "make chaos    processes killed, paused and failed at every AWS call, and killed at random"
 	@echo "make pictures the terminal pictures of the README, from real runs"
 	@echo "make parameters  the page of parameters, from its table"
 	@echo "make lock     pin the requirements anew (LOCK_FLAGS=--upgrade for newer ones)"

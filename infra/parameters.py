@@ -65,7 +65,13 @@ PARAMETERS = [
     Parameter("prompt_cache_key", _IGNORED, "Echoed; providers cache by themselves.", "chat-7"),
     Parameter("prompt_cache_options", _IGNORED, "Hints for a cache; the answer is the same.", {"a": "b"}),
     Parameter("prompt_cache_retention", _IGNORED, "As above.", "24h"),
-    Parameter("reasoning", _YES, "For models that reason; others refuse an `effort`.", {"summary": "auto"}),
+    Parameter(
+        "reasoning",
+        _YES,
+        "`effort` for models that reason, others refuse it; `summary`. `context` is `auto` and `mode`"
+        " `standard`: their other words are refused.",
+        {"summary": "auto"},
+    ),
     Parameter("safety_identifier", _IGNORED, "Echoed; the owner is whom the key names.", "somebody"),
     Parameter("service_tier", _IGNORED, "There is one: `auto` while queued, `default` when done.", "flex"),
     Parameter("store", _YES, "`false`: kept until 10 minutes after the end, and then gone.", False),
@@ -92,6 +98,7 @@ PARAMETERS = [
 
 BEYOND_THE_SDK = [
     Parameter("frequency_penalty", _YES, "-2 to 2; from Open Responses, in `extra_body`.", 0.5),
+    Parameter("personality", _NO, "From counting tokens: a style of OpenAI's own models.", "friendly"),
     Parameter("presence_penalty", _YES, "-2 to 2; from Open Responses, in `extra_body`.", 0.5),
 ]
 

@@ -8,6 +8,7 @@ nor by a gateway that stopped waiting.
 import asyncio
 import json
 import time
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,9 +18,10 @@ import httpx
 
 from infra.local.compression import compressed
 from infra.local.errors import Throttled
+from infra.local.headers import OWN, Headers, request_headers
 from infra.local.log import log
 from infra.local.pool import Pool
-from infra.local.proxy import Headers, MalformedAnswer, Request, answer_of, context_of, event_of
+from infra.local.proxy import MalformedAnswer, Request, answer_of, context_of, event_of
 from infra.local.refusals import FAILED, NO_ROUTE, THROTTLED, TIMED_OUT, TOO_LARGE, Refusal, refused
 from infra.local.routes import Api, Match
 from infra.local.webserver import ServerDied, WebServer
@@ -83,7 +85,7 @@ class Gateway:
             scope["method"],
             f"/{rest}",
             scope["query_string"].decode("latin-1"),
-            _request_headers(scope),
+            request_headers(scope),
             body or b"",
             (scope.get("client") or ("127.0.0.1",))[0],
         )
@@ -148,13 +150,15 @@ class Gateway:
             sink.end(THROTTLED)
         except (ServerDied, TimeoutError, httpx.InvalidURL):
             sink.end(FAILED)
+        finally:
+            sink.end(FAILED)  # whatever else went wrong: a client must not wait; behind an end it is not read
 
     async def _relayed(self, sink: "_Sink", work: asyncio.Task[Any], timeout: float) -> None:
         """Send what arrives in the sink to the client."""
         try:
             async with asyncio.timeout(timeout):
                 if sink.buffered:
-                    await asyncio.shield(work)
+                    await asyncio.wait([work])  # how it went is in the sink
                 await sink.relay(self.idle_seconds)
         except TimeoutError:
             sink.closed = True
@@ -171,8 +175,10 @@ class Gateway:
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._going_on.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not complain when the client is gone
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, Throttled):
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.line(f"gateway | {type(error).__qualname__} at {place.filename}:{place.lineno}")
 
     async def stop(self) -> None:
         """Give up what still runs."""
@@ -201,7 +207,7 @@ class _Answer:
     async def begin(self, status: int, headers: Headers) -> None:
         self.status = status
         pairs = [("x-amzn-requestid", self.request_id), ("x-amz-apigw-id", self.request_id[:13])]
-        pairs += [(name, value) for name, value in headers if name.lower() not in _OWN]
+        pairs += [(name, value) for name, value in headers if name.lower() not in OWN]
         encoded = [
             (name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in pairs
         ]
@@ -265,30 +271,3 @@ async def _body(receive: Receive) -> bytes | None:
             parts.append(chunk)
         if not message.get("more_body"):
             return b"".join(parts) if size <= MAX_BODY else None
-
-
-def _request_headers(scope: Any) -> Headers:
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    kept = [
-        (name, value) for name, value in headers if name not in _HOP_BY_HOP and not name.startswith("x-amzn-")
-    ]
-    client = (scope.get("client") or ("127.0.0.1",))[0]
-    return [
-        *kept,
-        ("x-forwarded-for", client),
-        ("x-forwarded-port", str(scope["server"][1])),
-        ("x-forwarded-proto", "http"),
-    ]
-
-
-_HOP_BY_HOP = {
-    "connection",
-    "keep-alive",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "proxy-connection",
-}
-_OWN = _HOP_BY_HOP | {"date", "server"}
-"""Headers of an answer that are the gateway's to set."""

@@ -12,10 +12,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from infra.local.clock import now, now_ms
+from infra.local.headers import Headers
 from infra.local.options import ACCOUNT, REGION
 from infra.local.routes import Api, Match
-
-Headers = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)

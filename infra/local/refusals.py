@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.local.proxy import Headers, Request, extended_id
+from infra.local.headers import Headers
+from infra.local.proxy import Request, extended_id
 from infra.local.routes import Api
 
 _VARIABLE = re.compile(r"\$context\.([A-Za-z.]+)")

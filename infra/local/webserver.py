@@ -21,6 +21,7 @@ from infra.local.children import Child, Children
 from infra.local.clock import now_ms
 from infra.local.errors import Throttled
 from infra.local.functions import Function
+from infra.local.headers import encoded
 from infra.local.log import log
 from infra.local.pool import Counts
 from infra.local.runtime import INIT_SECONDS
@@ -135,7 +136,7 @@ class WebServer:
     async def _send(
         self, method: str, path: str, headers: list[tuple[str, str]], body: bytes
     ) -> httpx.Response:
-        request = self._client.build_request(method, self._url + path, headers=headers, content=body)
+        request = self._client.build_request(method, self._url + path, headers=encoded(headers), content=body)
         return await self._client.send(request, stream=True)
 
     async def _buried(self) -> None:

@@ -37,7 +37,12 @@ def measure() -> Report:
 
         def process() -> Keyring:
             return Keyring(
-                wrapped, lambda: kms, master_key=keys["master_key"], now=lambda: 0.0, cache_seconds=300
+                wrapped,
+                lambda: kms,
+                master_key=keys["master_key"],
+                now=lambda: 0.0,
+                cache_seconds=300,
+                sealing_seconds=30,
             )
 
         keyring = process()

@@ -1,5 +1,6 @@
 """The service as a client of it sees it, with a stack of its own on this machine."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +17,11 @@ TOKENS_PER_SECOND = 80
 
 PROMPT_BYTES = 1024
 WORKER, STREAM, API = "WorkerFunction", "StreamFunction", "ApiFunction"
+EVENT_SOURCE = "event-source"
+"""What polls the queue for the worker; on AWS that is Lambda's own, and free."""
 
 _KEY = "sk-local-bench"
+_EVENT = "data: "
 _STARTUP_SECONDS = 30
 
 
@@ -38,6 +42,13 @@ class Service:
         answer = self.http.post("/responses", json=body(tokens, model=model), headers=keyed)
         return str(answer.raise_for_status().json()["id"])
 
+    def watch(self, tokens: int, *, model: str = "simulator") -> str:
+        """Ask for so many tokens as a stream and read it to its end; return the response's id."""
+        asked = body(tokens, model=model) | {"stream": True}
+        with self.http.stream("POST", "/responses", json=asked) as answer:
+            events = [line for line in answer.raise_for_status().iter_lines() if line.startswith(_EVENT)]
+        return str(json.loads(events[0].removeprefix(_EVENT))["response"]["id"])
+
     def get(self, response_id: str) -> dict[str, Any]:
         """Poll once."""
         found: dict[str, Any] = self.http.get(f"/responses/{response_id}").raise_for_status().json()
@@ -46,6 +57,11 @@ class Service:
     def cancel(self, response_id: str) -> None:
         """Cancel."""
         self.http.post(f"/responses/{response_id}/cancel").raise_for_status()
+
+    def pid(self, function: str) -> int:
+        """Return the one process of a function that runs now."""
+        (pid,) = (process["pid"] for process in self.stack.processes() if process["name"] == function)
+        return int(pid)
 
     def until_idle(self, messages: int, *, seconds: float) -> None:
         """Wait until so many messages were worked on and no worker runs. Makes no AWS calls.
@@ -62,9 +78,11 @@ class Service:
 
 
 @contextmanager
-def serving(*, executions: int | None = None, **settings: float) -> Iterator[Service]:
+def serving(*, executions: int | None = None, model_url: str = "", **settings: float) -> Iterator[Service]:
     """Run a stack of the template as it is, but for these settings and so many workers at once."""
     environment = {name.upper(): f"{value:g}" for name, value in settings.items()}
+    if model_url:
+        environment["MODEL_BASE_URL"] = model_url
     with (
         LocalStack(environment=environment, max_concurrency=executions) as stack,
         httpx.Client(base_url=stack.url, headers=headers(), timeout=60, trust_env=False) as http,

@@ -11,7 +11,17 @@ from typing import Any
 from tests.bench.arrivals import arrive
 from tests.bench.journal import Life, lives
 from tests.bench.report import Cell, Report, Table
-from tests.bench.service import STREAM, WORKER, NotInTime, Service, body, headers, serving, until
+from tests.bench.service import (
+    EVENT_SOURCE,
+    STREAM,
+    WORKER,
+    NotInTime,
+    Service,
+    body,
+    headers,
+    serving,
+    until,
+)
 from tests.bench.spent import Spent
 
 RATES = (1, 5, 20)
@@ -28,7 +38,6 @@ _MODEL, _TOKENS, _TOKENS_PER_SECOND = "simulator-slow", 50, 5
 _ANSWER_SECONDS = _TOKENS / _TOKENS_PER_SECOND
 _DRAIN_SECONDS = 60
 _LOOK_EVERY_SECONDS = 0.5
-_EVENT_SOURCE = "event-source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +105,7 @@ def _run(service: Service, rate: int) -> _Run:
         lives=list(found.values()),
         worker=stack.invocations()[WORKER],
         peak=peak.most,
-        calls={caller: Spent.so_far(stack, caller) for caller in (STREAM, WORKER, _EVENT_SOURCE)},
+        calls={caller: Spent.so_far(stack, caller) for caller in (STREAM, WORKER, EVENT_SOURCE)},
         moto_seconds=moto,
     )
 
@@ -201,7 +210,7 @@ def _calls_per_response(run: _Run) -> Iterator[Cell]:
     other = run.calls[WORKER].count - puts - receives
     yield run.calls[STREAM].count / done
     yield from (puts / done, receives / done, other / done)
-    yield run.calls[_EVENT_SOURCE].count / done
+    yield run.calls[EVENT_SOURCE].count / done
     yield sum(spent.count for spent in run.calls.values()) / done
 
 

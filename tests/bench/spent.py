@@ -39,10 +39,19 @@ class Spent:
         """How many calls of one operation."""
         return sum(call["count"] for call in self.calls if call["operation"] == operation)
 
+    def seconds_of(self, operation: str) -> float:
+        """How long moto took for one operation."""
+        return float(sum(call["seconds"] for call in self.calls if call["operation"] == operation))
+
     @property
     def write_units(self) -> int:
         """DynamoDB write units, indexes included."""
         return int(self._sum("write_units"))
+
+    @property
+    def read_units(self) -> float:
+        """DynamoDB read units."""
+        return self._sum("read_units")
 
     @property
     def bytes_written(self) -> int:

@@ -1,4 +1,4 @@
-"""Kill workers at random moments while responses run, then hold every history to the rules."""
+"""Kill function processes at random moments while clients ask and read, then look for a broken promise."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +15,24 @@ from typing import Any
 from openai import OpenAI
 
 from infra.local.client import LocalStack
+from meanwhile.domain.events import events
+from meanwhile.domain.log import facts_of
 from meanwhile.domain.request import Request
 from meanwhile.providers.simulator import text_of
+from tests.chaos.clients import Asked, Clients
 from tests.support.histories import answer_of, broken_rules, given_up_in, tries_of
-from tests.support.opened import history_of
+from tests.support.opened import stores_in
 
-_ENDED = {"completed", "failed", "cancelled", "incomplete"}
-_PROMPTS = ("Write {words} words about a lighthouse.", "In {words} words, describe a market.")
+MODELS = ("simulator", "simulator-restarts")
+"""One that goes on with what was written, and one that starts over."""
+
+_WAYS = ("stream", "follow", "poll")
+_PROMPTS = (
+    "Write {words} words about lighthouse number {number}.",
+    "In {words} words, describe market {number}.",
+)
+_WORDS = (60, 180)
+"""At 80 tokens a second: answers of about one to three seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,17 +40,16 @@ class Plan:
     """How much, how often, and with which settings; said before the run."""
 
     responses: int
-    kills: int
     seed: int
-    model: str = "simulator"
     lease_seconds: float = 3
     heartbeat_seconds: float = 1
     resend_seconds: float = 3
     sweep_seconds: float = 2
-    processes: int = 8
-    between_accepts: tuple[float, float] = (0.2, 0.9)
-    between_kills: tuple[float, float] = (0.4, 1.8)
-    limit_seconds: float = 420
+    processes: int = 4
+    clients: int = 24
+    between_accepts: tuple[float, float] = (0.2, 0.6)
+    between_kills: tuple[float, float] = (0.5, 3)
+    limit_seconds: float = 900
 
 
 @dataclass(slots=True)
@@ -46,12 +57,16 @@ class Outcome:
     """What was seen."""
 
     plan: Plan
-    killed_at: list[float] = field(default_factory=list)
+    killed: list[tuple[str, float]] = field(default_factory=list)
+    """Which function was hit, and when."""
+    cut_off: Counter[str] = field(default_factory=Counter)
     recovered_after: list[float] = field(default_factory=list)
-    """Seconds from a kill to the next claim of each response that it hit."""
+    """Seconds from the kill of a worker to the next claim of each response that it hit."""
     claims: int = 0
     given_up: int = 0
     tries: list[int] = field(default_factory=list)
+    events: int = 0
+    """That readers were sent."""
     broken: list[str] = field(default_factory=list)
     seconds: float = 0
 
@@ -70,30 +85,35 @@ def run(plan: Plan) -> Outcome:
         environment=environment, schedule_seconds=plan.sweep_seconds, max_concurrency=plan.processes
     ) as stack:
         claims = _Claims(stack)
-        killer = threading.Thread(target=_kill, args=(stack, plan, outcome))
+        clients = Clients(stack.url, at_once=plan.clients, deadline=began + plan.limit_seconds)
+        all_asked, over = threading.Event(), threading.Event()
+        killer = threading.Thread(target=_kill, args=(stack, plan, outcome, all_asked))
+        reader = threading.Thread(target=claims.read_until, args=(over,))
         killer.start()
-        asked = _ask(stack, plan)
+        reader.start()
+        _ask(clients, plan)
+        all_asked.set()
         killer.join()
-        _wait(stack, asked, began + plan.limit_seconds)
-        _judge(stack, plan, asked, outcome)
+        clients.wait()
+        outcome.cut_off = clients.cut_off
+        _judge(stack, clients.asked, outcome)
+        over.set()
+        reader.join()
         claims.read()
         outcome.claims = len(claims.seen)
-        outcome.recovered_after = list(_recoveries(claims.seen, outcome.killed_at))
+        workers = [at for name, at in outcome.killed if name == "WorkerFunction"]
+        outcome.recovered_after = list(_recoveries(claims.seen, workers))
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
-def _ask(stack: LocalStack, plan: Plan) -> dict[str, str]:
-    """Accept responses at random moments, one after the other; return the expected text by id."""
-    client = OpenAI(base_url=stack.url, api_key="sk-local")
-    lengths = random.Random(plan.seed)  # noqa: S311  # repeatable, not secret
-    asked = {}
+def _ask(clients: Clients, plan: Plan) -> None:
+    """Ask at random moments, one client after the other, without waiting for answers."""
+    chance = random.Random(plan.seed)  # noqa: S311  # repeatable, not secret
     for number in range(plan.responses):
-        prompt = _PROMPTS[number % len(_PROMPTS)].format(words=lengths.randrange(60, 200))
-        made = client.responses.create(model=plan.model, input=prompt, background=True)
-        asked[made.id] = _expected(prompt)
-        time.sleep(lengths.uniform(*plan.between_accepts))
-    return asked
+        prompt = chance.choice(_PROMPTS).format(words=chance.randrange(*_WORDS), number=number)
+        clients.ask(Asked(prompt, model=MODELS[number % 2], how=_WAYS[number % 3]))
+        time.sleep(chance.uniform(*plan.between_accepts))
 
 
 def _expected(prompt: str) -> str:
@@ -101,73 +121,99 @@ def _expected(prompt: str) -> str:
     return text_of(Request(model="simulator", input=[item], background=True))
 
 
-def _kill(stack: LocalStack, plan: Plan, outcome: Outcome) -> None:
-    """Kill one worker process after the other, each picked at random, at random intervals."""
-    moments = random.Random(plan.seed + 1)  # noqa: S311  # repeatable, not secret
-    deadline = time.monotonic() + plan.limit_seconds / 2
-    while len(outcome.killed_at) < plan.kills and time.monotonic() < deadline:
-        time.sleep(moments.uniform(*plan.between_kills))
-        busy = [each["pid"] for each in stack.processes() if each["name"] == "WorkerFunction"]
-        if busy:
+def _kill(stack: LocalStack, plan: Plan, outcome: Outcome, all_asked: threading.Event) -> None:
+    """Kill a process of a function, both picked at random, at random intervals, until all have asked."""
+    chance = random.Random(plan.seed + 1)  # noqa: S311  # repeatable, not secret
+    while not all_asked.wait(chance.uniform(*plan.between_kills)):
+        running: dict[str, list[int]] = {}
+        for each in stack.processes():
+            running.setdefault(each["name"], []).append(each["pid"])
+        if running:
+            name = chance.choice(sorted(running))
             try:
-                os.kill(moments.choice(busy), signal.SIGKILL)
+                os.kill(chance.choice(running[name]), signal.SIGKILL)
             except ProcessLookupError:
                 continue  # it had ended by itself
-            outcome.killed_at.append(time.time())  # noqa: TID251  # beside the log's own times
+            outcome.killed.append((name, time.time()))  # noqa: TID251  # beside the log's own times
 
 
-def _wait(stack: LocalStack, asked: Iterable[str], deadline: float) -> None:
-    """Wait until every head has ended; reads the table, so as not to flood the log with polls."""
-    dynamodb, table = stack.boto("dynamodb"), stack.physical_id("ResponsesTable")
-    waiting = list(asked)
-    while waiting and time.monotonic() < deadline:
-        response_id = waiting[0]
-        key = {"response_id": {"S": response_id}, "part": {"S": "head"}}
-        head = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
-        if head.get("status", {}).get("S") in _ENDED:
-            waiting.pop(0)
+def _judge(stack: LocalStack, asked: Iterable[Asked], outcome: Outcome) -> None:
+    """Hold what clients saw, what they see now, and what the log says, to the promises."""
+    ids = Counter(each.response_id for each in asked)
+    for response_id in _stored(stack) - set(ids):
+        outcome.broken.append(
+            f"{response_id[:16]}…: nobody asked for it, or it was asked for once and runs twice"
+        )
+    sdk = OpenAI(base_url=stack.url, api_key="sk-local")
+    for each in asked:
+        problems = [*each.problems]
+        if not each.response_id or ids[each.response_id] > 1:
+            problems.append("lost, or one response for two questions")
         else:
-            time.sleep(0.25)
+            problems += _judged(stack, sdk, each, outcome)
+        outcome.events += len(each.events)
+        outcome.broken += [f"{each.response_id[:16]}… ({each.how}): {problem}" for problem in problems]
 
 
-def _judge(stack: LocalStack, plan: Plan, asked: dict[str, str], outcome: Outcome) -> None:
-    """Hold what clients see, and what the log says, to the promises."""
-    client = OpenAI(base_url=stack.url, api_key="sk-local")
-    for response_id, expected in asked.items():
-        history = history_of(stack, response_id)
-        problems = broken_rules(history)
-        seen = client.responses.retrieve(response_id)
-        if seen.status != "completed":
-            problems.append(f"status {seen.status}")
-        if seen.output_text != expected:
-            problems.append(f"{len(seen.output_text)} characters, the model wrote {len(expected)}")
-        said = [item.model_dump(exclude_none=True) for item in seen.output]
-        if plan.model == "simulator" and len(said) != 1:
-            problems.append(f"{len(said)} messages: the model can go on with one")
-        if [part["id"] for part in said] != [item.id for item in answer_of(response_id, history).items]:
-            problems.append("output and log disagree")
-        outcome.tries.append(tries_of(history))
-        outcome.given_up += given_up_in(history)
-        outcome.broken += [f"{response_id[:16]}…: {problem}" for problem in problems]
+def _judged(stack: LocalStack, sdk: OpenAI, asked: Asked, outcome: Outcome) -> Iterable[str]:
+    """Yield what is wrong with one response."""
+    found = stores_in(stack).responses.everything(asked.response_id)
+    if found is None or found.request is None:
+        yield "accepted, and not there"
+        return
+    seen = sdk.responses.retrieve(asked.response_id)
+    expected = _expected(asked.prompt)
+    if seen.status != "completed":
+        yield f"status {seen.status}"
+    if seen.output_text != expected:
+        yield f"{len(seen.output_text)} characters, the model wrote {len(expected)}"
+    if asked.model == MODELS[0] and len(seen.output) != 1:
+        yield f"{len(seen.output)} messages, and the model can go on with one"
+    if asked.how != "poll":
+        told = list(events(found.head, found.request, facts_of(found.batches)))
+        if [event["sequence_number"] for event in asked.events] != [*range(len(told))]:
+            yield f"{len(asked.events)} events were read, of {len(told)}, with a gap or twice"
+        elif [event["type"] for event in asked.events] != [event["type"] for event in told]:
+            yield "a reader was told something else than the log says"
+    yield from broken_rules(found.batches)
+    said = [item.id for item in seen.output]
+    if said != [item.id for item in answer_of(asked.response_id, found.batches).items]:
+        yield "output and log disagree"
+    outcome.tries.append(tries_of(found.batches))
+    outcome.given_up += given_up_in(found.batches)
+
+
+def _stored(stack: LocalStack) -> set[str]:
+    pages = (
+        stack.boto("dynamodb").get_paginator("scan").paginate(TableName=stack.physical_id("ResponsesTable"))
+    )
+    items = [item for page in pages for item in page["Items"]]
+    return {item["response_id"]["S"] for item in items if item["part"]["S"] == "head"}
 
 
 class _Claims:
-    """When each response was claimed, from the worker's own log lines."""
+    """When each response was claimed, from the worker's own log lines, of which the stack keeps the last."""
 
     def __init__(self, stack: LocalStack) -> None:
         self._stack = stack
-        self.seen: list[tuple[str, int, float]] = []
+        self.seen: set[tuple[str, int, float]] = set()
+        """`(response id, epoch, seconds since 1970)`."""
+
+    def read_until(self, over: threading.Event) -> None:
+        """Collect them, every now and then."""
+        while not over.wait(1):
+            self.read()
 
     def read(self) -> None:
-        """Collect `(response id, epoch, seconds since 1970)` from the lines the stack has kept."""
+        """Collect what the stack has kept."""
         for line in self._stack.log:
             if '"message":"response claimed"' in line:
                 said: dict[str, Any] = json.loads(line[line.index("{") :])
                 at = datetime.strptime(said["timestamp"], "%Y-%m-%d %H:%M:%S,%f%z").timestamp()
-                self.seen.append((said["response_id"], said["epoch"], at))
+                self.seen.add((said["response_id"], said["epoch"], at))
 
 
-def _recoveries(claims: list[tuple[str, int, float]], killed_at: list[float]) -> Iterable[float]:
+def _recoveries(claims: Iterable[tuple[str, int, float]], killed_at: list[float]) -> Iterable[float]:
     """Yield, for each claim after the first, the seconds since the kill that made it necessary."""
     previous: dict[str, float] = {}
     for response_id, _, at in sorted(claims, key=lambda claim: claim[2]):

@@ -79,6 +79,7 @@ class Room:
             master_key="one",
             now=lambda: NOW,
             cache_seconds=300,
+            sealing_seconds=300,
         )
         self.stores: Stores = aws.stores_on(self.table, inline_bytes=2_000, keyring=keyring)
         keyring.current(OWNER)

@@ -25,7 +25,7 @@ from tests.unit.cli.terminal import Terminal
 RIVERS = "Write 120 words about rivers."
 WIDTH = 80
 _HALF_A_SEQUENCE = re.compile(r"\x1b(\[[?0-9;]*)?$")
-_COMMAND = [sys.executable, "-m", "meanwhile.cli.app"]
+_COMMAND = [sys.executable, "-m", "meanwhile.cli"]
 
 
 @pytest.mark.xdist_group("stack")

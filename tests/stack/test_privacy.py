@@ -47,6 +47,7 @@ def test_nothing_a_user_said_or_heard_is_in_the_clear(
     said = Canaries()
 
     everything_asked(own_sdk, said)
+    streamed(own_sdk, said)
     calls_and_structure(own_sdk, said)
     large(own, own_sdk, said)
     refused_and_failed(own, own_sdk, upstream, said)
@@ -127,6 +128,20 @@ def everything_asked(sdk: OpenAI, said: Canaries) -> None:
         assert word in json.dumps(sdk.responses.input_items.list(response.id).to_dict())
     unstored = ask(sdk, f"Reply with exactly: {said('unstored')}", store=False)
     ended(sdk, unstored.id)
+
+
+def streamed(sdk: OpenAI, said: Canaries) -> None:
+    """Read along, leave, resume, and read it all again."""
+    word = said("streamed")
+    stream = sdk.responses.create(
+        model="simulator-fast", input=f"Reply with exactly: {word}", background=True, stream=True
+    )
+    first: Any = next(iter(stream))
+    stream.close()
+    rest = list(sdk.responses.retrieve(first.response.id, stream=True, starting_after=first.sequence_number))
+    again = list(sdk.responses.retrieve(first.response.id, stream=True))
+    assert word in str(rest[-1].to_dict())
+    assert [event.to_dict() for event in again[1:]] == [event.to_dict() for event in rest]
 
 
 def calls_and_structure(sdk: OpenAI, said: Canaries) -> None:

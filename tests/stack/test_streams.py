@@ -14,6 +14,7 @@ from tests.fake_provider import Answer, Silence, calls, end, text
 from tests.stack.conftest import STREAMS_PER_RESPONSE
 from tests.stack.talking import ask, ended, simulated
 from tests.stack.upstream import Upstream
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -29,6 +30,12 @@ def opened(sdk: OpenAI, question: str = LAKE, **more: Any) -> Any:
 def resumed(sdk: OpenAI, response_id: str, after: int) -> list[Any]:
     """Read the rest of a response's events."""
     return list(sdk.responses.retrieve(response_id, stream=True, starting_after=after))
+
+
+def watched(stack: LocalStack, response_id: str) -> bool:
+    """Return whether a stream of a response is counted."""
+    found = stack.boto("dynamodb").scan(TableName=stack.physical_id("ResponsesTable"))["Items"]
+    return any(item.get("made") == {"S": response_id} and item["part"]["S"] != "mark" for item in found)
 
 
 def text_of(events: list[Any]) -> str:
@@ -195,11 +202,12 @@ def test_text_comes_long_before_the_end(sdk: OpenAI, upstream: Upstream) -> None
     assert seen_before_the_end
 
 
-def test_newer_readers_displace_the_oldest_which_can_resume(sdk: OpenAI) -> None:
+def test_newer_readers_displace_the_oldest_which_can_resume(stack: LocalStack, sdk: OpenAI) -> None:
     """A client that left holds its execution until it is wanted; one that is there is told where it was."""
     oldest = opened(sdk, "Write 40 words.", model="simulator-slow")
     told = [next(oldest)]
     response_id = told[0].response.id
+    eventually(lambda: watched(stack, response_id))  # else a newer one might be the first to watch
     newer = [sdk.responses.retrieve(response_id, stream=True) for _ in range(STREAMS_PER_RESPONSE)]
 
     with pytest.raises(openai.APIError, match="Newer streams") as displaced:

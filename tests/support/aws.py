@@ -173,6 +173,7 @@ def new_keyring(*, now: Callable[[], float] = lambda: 0.0, cache_seconds: float 
         master_key=keys["master_key"],
         now=now,
         cache_seconds=cache_seconds,
+        sealing_seconds=cache_seconds,
     )
 
 

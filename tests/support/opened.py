@@ -40,7 +40,12 @@ def stores_of(aws_url: str, table: str, keys_table: str, bucket: str, master_key
         for name in ("kms", "s3")
     }
     keyring = Keyring(
-        wrapped, lambda: clients["kms"], master_key=master_key, now=lambda: 0.0, cache_seconds=1
+        wrapped,
+        lambda: clients["kms"],
+        master_key=master_key,
+        now=lambda: 0.0,
+        cache_seconds=1,
+        sealing_seconds=1,
     )
     blobs = Blobs(bucket, lambda: clients["s3"])
     return Stores(

@@ -9,7 +9,7 @@ from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, SlotT
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
-from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record
+from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record, name_on_tombstone
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
@@ -96,7 +96,10 @@ class TwinResponses:
         for rows in mine:
             place = (rows.head.created_at, rows.head.id)
             if rows.head.created_at >= since and (not behind or place < (behind.created_at, behind.id)):
-                yield Listed(rows.head, rows.request.model if rows.request else "")
+                yield Listed(rows.head, rows.request.model.encode() if rows.request else b"")
+
+    def model_of(self, row: Listed) -> str:
+        return row.sealed.decode()
 
     def postpone(self, head: Head, *, due_at: int, resends: int) -> bool:
         rows = self._rows[head.id]
@@ -111,8 +114,8 @@ class TwinResponses:
         rows = self._rows[head.id]
         bare = Head(
             id=head.id,
-            owner="",
-            created_at=0,
+            owner=name_on_tombstone(head.owner, head.id),
+            created_at=head.created_at,
             background=False,
             store=False,
             expires_at=int(now) + TOMBSTONE_SECONDS,

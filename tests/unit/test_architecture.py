@@ -43,7 +43,7 @@ GUESTS = {
     "storage": {"boto3", "botocore", "cryptography", "pynamodb"},
     "providers": {"httpx", "httpx_sse"},
     "operations": set[str](),
-    "web": {"fastapi", "mangum", "pydantic", "starlette", "uvicorn"},
+    "web": {"fastapi", "mangum", "pydantic", "pydantic_core", "starlette", "uvicorn"},
     "queue": {"boto3", "botocore"},
     "aws": {"botocore"},
     "vocabulary": {"tiktoken"},
@@ -52,7 +52,7 @@ GUESTS = {
 }
 """What of other people's packages each room (or file beside them) may import; others none."""
 
-WEB_ONLY = {"fastapi", "mangum", "pydantic", "starlette", "uvicorn"}
+WEB_ONLY = {"fastapi", "mangum", "pydantic", "pydantic_core", "starlette", "uvicorn"}
 NEVER = {"hypothesis", "moto", "openai", "pytest", "rich", "tiktoken", "typer"}
 
 

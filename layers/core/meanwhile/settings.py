@@ -58,7 +58,8 @@ class Settings:
     wait_limit_seconds: float = 840
     """How long a caller may wait, and a stream may take: a little less than the function that serves them."""
     poll_seconds: float = 0.5
-    tail_fast_seconds: float = 0.1
+    tail_fast_seconds: float = 0.14
+    """Between two readings of a stream while text flows: a little less than `commit_watched_seconds`."""
     tail_slow_seconds: float = 0.5
     watch_seconds: float = 40
     """How long a stream counts as watching without saying so again."""
@@ -80,6 +81,8 @@ class Settings:
     max_attempts: int = 4
     key_cache_seconds: float = 300
     """How long an owner's unwrapped key is kept: as long may a deleted owner's content still open."""
+    sealing_key_cache_seconds: float = 30
+    """How long it is taken for the owner's newest: as long may a deleted owner still be written for."""
     inline_bytes: int = 200_000
     """Payloads up to this size live in the table, larger ones in the bucket (an item holds 400 KB)."""
 
@@ -153,6 +156,8 @@ class ClientSettings:
             raise SettingsError("MEANWHILE_URL is not a URL that begins with http:// or https://")
         if not (read.api_key.isascii() and read.api_key.isprintable()):
             raise SettingsError("MEANWHILE_API_KEY holds characters that no key has")
+        if not read.model.isprintable():
+            raise SettingsError("MEANWHILE_MODEL holds characters that no model's id has")
         if not read.is_local and not env.get(names["api_key"]):
             raise SettingsError(f"MEANWHILE_API_KEY is not set, and {host} is not this machine")
         return read
@@ -168,11 +173,14 @@ class ClientSettings:
 
 
 def _host_of(url: str) -> str:
-    """Return the host of an HTTP URL, or nothing if it is none."""
+    """Return the host of an HTTP URL, or nothing if it is none that can be called."""
+    if not url.isprintable() or " " in url:
+        return ""
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError:
+        (parts.hostname or "").encode("idna")  # as the resolver will: it knows labels of 63 letters at most
+    except ValueError:  # UnicodeError is one
         return ""
     return (parts.hostname or "") if parts.scheme in {"http", "https"} else ""
 

@@ -101,6 +101,7 @@ def keyring() -> Keyring:
         master_key=settings().master_key,
         now=now,
         cache_seconds=settings().key_cache_seconds,
+        sealing_seconds=settings().sealing_key_cache_seconds,
     )
 
 

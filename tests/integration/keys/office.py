@@ -34,6 +34,7 @@ class Office:
             master_key=self.settings["master_key"],
             now=self.clock,
             cache_seconds=300,
+            sealing_seconds=30,
         )
 
     def another_door(self) -> Authenticate:

@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+import typer
 from samtranslator.yaml_helper import yaml_parse
 from typer.testing import CliRunner, Result
 
@@ -36,6 +37,7 @@ class Deployed:
             master_key=made["MasterKey"],
             now=Clock(),
             cache_seconds=0,
+            sealing_seconds=0,
         )
 
     def owner(self, secret: str, *, at: float) -> str:
@@ -105,6 +107,28 @@ def test_list_shows_one_owners_keys_or_all(deployed: Deployed) -> None:
     assert [each["id"] for each in objects("keys", "list", "b")] == [second["id"]]
 
 
+@pytest.mark.parametrize("command", ["create", "rotate"])
+def test_a_key_that_cannot_be_shown_is_named(
+    deployed: Deployed, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the table, opens doors, and nobody has it: whoever made it must hear which one to end."""
+    (old,) = objects("keys", "create", "team")
+    echo = typer.echo
+
+    def full(message: object, **more: Any) -> None:
+        if not more.get("err"):
+            raise OSError(28, "No space left on device")
+        echo(message, **more)
+
+    monkeypatch.setattr(typer, "echo", full)
+    ran = run("keys", command, "team" if command == "create" else old["id"])
+
+    (lost,) = [key for key in deployed.keys.all() if key.id != old["id"]]
+    assert ran.exit_code == 1
+    assert f"meanwhile keys revoke {lost.id}" in ran.stderr
+    assert "No space left on device" in ran.stderr
+
+
 def test_rotate_prints_the_new_key_and_when_the_old_one_ends(deployed: Deployed) -> None:
     """The new key alone on standard output, as with create."""
     (old,) = objects("keys", "create", "team")
@@ -113,9 +137,9 @@ def test_rotate_prints_the_new_key_and_when_the_old_one_ends(deployed: Deployed)
 
     new, ended = ran.stdout.strip(), deployed.keys.find(hash_of(old["key"]))
     assert ended is not None
-    assert ended.expires_at is not None
-    assert 1_800 <= ended.expires_at - old["created_at"] < 1_900
-    assert deployed.owner(new, at=ended.expires_at) == "team"
+    assert ended.ends_at is not None
+    assert 1_800 <= ended.ends_at - old["created_at"] < 1_900
+    assert deployed.owner(new, at=ended.ends_at) == "team"
     assert f"{old['id']} ends in 30m" in ran.stderr
 
 

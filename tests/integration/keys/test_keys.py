@@ -112,6 +112,24 @@ def test_a_rotation_never_lengthens_the_old_keys_life(office: Office) -> None:
     assert not opens(office, old.secret)
 
 
+@pytest.mark.parametrize("lives", [None, 90 * DAY])
+def test_a_key_that_is_rotated_twice_is_followed_by_two_that_live_as_long(
+    office: Office, lives: int | None
+) -> None:
+    """Whoever was not sure that it worked types it again; the second key once had an hour, or minutes."""
+    old = office.made(lives=lives)
+    office.clock.advance(DAY)
+    office.manage.rotate(old.key.id, overlap=HOUR)
+    office.clock.advance(60)
+
+    second, _ = office.manage.rotate(old.key.id, overlap=DAY)
+
+    assert second.key.expires_at == (None if lives is None else second.key.created_at + lives)
+    office.clock.advance(HOUR - 60)
+    assert not opens(office, old.secret), "the first rotation has said when it ends"
+    assert opens(office, second.secret)
+
+
 def test_a_key_without_end_is_followed_by_one_without_end(office: Office) -> None:
     """And without overlap it ends at once."""
     old = office.made()

@@ -9,11 +9,11 @@ from meanwhile.domain.errors import OwnerDeleted, ResponseNotFound, Unavailable
 from meanwhile.domain.model_events import ModelEvent, TextDelta
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
-from tests.integration.privacy.vault import CACHE_SECONDS, Vault, kms_error
+from tests.integration.privacy.vault import CACHE_SECONDS, SEALING_SECONDS, Vault, kms_error
 from tests.support import aws
 from tests.unit.operations.scene import DAY, HELLO, OWNER, STOP, Scene
 
-TOMBSTONE = {"response_id", "part", "deleted", "expires_at"}
+TOMBSTONE = {"response_id", "part", "deleted", "expires_at", "stood_in", "stood_at"}
 
 
 @pytest.fixture
@@ -53,6 +53,25 @@ def test_nothing_can_be_asked_read_or_ended_any_more(vault: Vault, scene: Scene)
             scene.cancel(OWNER, head.id)
 
     assert (aws.contents(vault.table), vault.objects()) == (before, objects)
+
+
+def test_other_processes_write_nothing_half_a_minute_later(vault: Vault, scene: Scene) -> None:
+    """They remember the key for minutes, for reading; what they wrote would be content without an owner."""
+    elsewhere = vault.process()
+    scene.use(vault.stores(elsewhere))
+    head = scene.accepted()
+    vault.keyring.destroy(OWNER)
+
+    vault.clock.advance(SEALING_SECONDS - 1)
+    claimed = scene.claimed(head)
+    vault.clock.advance(1)
+
+    with pytest.raises(OwnerDeleted):
+        claimed.append([])
+    with pytest.raises(OwnerDeleted):
+        scene.accepted()
+    with pytest.raises(ResponseNotFound):
+        scene.shown(head)
 
 
 def test_a_running_worker_stops(vault: Vault, scene: Scene) -> None:

@@ -18,7 +18,7 @@ from meanwhile.storage.table import bound_to
 from tests.support import aws
 from tests.support.clock import Clock
 
-CACHE_SECONDS = 300
+CACHE_SECONDS, SEALING_SECONDS = 300, 30
 Raw = dict[str, Any]
 
 
@@ -103,6 +103,7 @@ class Vault:
             master_key=self._keys["master_key"],
             now=self.clock,
             cache_seconds=CACHE_SECONDS,
+            sealing_seconds=SEALING_SECONDS,
         )
 
     def stores(self, keyring: Keyring | None = None, *, inline_bytes: int = 200_000) -> Stores:

@@ -85,7 +85,7 @@ async def test_every_operation_names_its_request(method: str, path: str, http: h
         ("GET", f"/responses/{NOBODY}", "BatchGetItem"),
         ("GET", "/responses", "Query"),
         ("POST", f"/responses/{NOBODY}/cancel", "BatchGetItem"),
-        ("DELETE", f"/responses/{NOBODY}", "BatchGetItem"),
+        ("DELETE", f"/responses/{NOBODY}", "GetItem"),
         ("POST", "/responses/cancel_all", "Query"),
     ],
 )

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from meanwhile import wiring
-from tests.integration.web.world import World, client_of
+from tests.integration.web.world import World, client_of, forget_wiring
 
 pytestmark = pytest.mark.anyio
 
@@ -59,8 +59,37 @@ async def test_the_newest_come_first_a_page_at_a_time(http: httpx.AsyncClient) -
     assert await listed(http, limit=5) == ids
 
 
-async def test_pages_do_not_skip_or_repeat_within_one_second(http: httpx.AsyncClient) -> None:
-    """Times are whole seconds, and a busy client makes many responses in one."""
+async def test_the_newest_come_first_within_one_second(
+    http: httpx.AsyncClient, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy client makes many responses in one second, which is all that the API shows of the time."""
+
+    def now() -> float:
+        clock[0] += 0.001
+        return clock[0]
+
+    monkeypatch.setattr(wiring, "now", now)
+    forget_wiring()
+    ids = await asked(http, 12)
+    seen: list[str] = []
+    after: dict[str, str] = {}
+
+    while page := await listed(http, limit=5, **after):
+        seen += page
+        after = {"after": page[-1]}
+
+    assert seen == ids
+    rows = (await http.get("/responses")).json()["data"]
+    assert {row["created_at"] for row in rows} == {1_900_000_000}
+
+
+@pytest.mark.usefixtures("world")
+async def test_pages_do_not_skip_or_repeat_within_one_millisecond(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can tell which of them is newer, but each is there once."""
+    monkeypatch.setattr(wiring, "now", lambda: 1_900_000_000.5)
+    forget_wiring()
     ids = await asked(http, 7)
     seen: list[str] = []
     after: dict[str, str] = {}
@@ -161,19 +190,43 @@ async def test_a_list_asked_for_wrongly_is_refused(query: str, param: str, http:
 
 
 async def test_a_cursor_must_be_ones_own_and_there(http: httpx.AsyncClient, world: World) -> None:
-    """Another owner's id says no more than one that nobody has; a deleted one stands nowhere."""
+    """Another owner's id says no more than one that nobody has, and so does one that they have deleted."""
     (mine,) = await asked(http, 1)
     unknown = await http.get("/responses", params={"after": f"resp_{'0' * 48}"})
 
     async with client_of("mallory") as mallory:
         theirs = await mallory.get("/responses", params={"after": mine})
+        world.finish(mine, "Hello")
+        await http.delete(f"/responses/{mine}")
+        deleted = await mallory.get("/responses", params={"after": mine})
         assert await listed(mallory) == []
-    world.finish(mine, "Hello")
-    await http.delete(f"/responses/{mine}")
-    deleted = await http.get("/responses", params={"after": mine})
 
     assert theirs.status_code == deleted.status_code == 400
     assert theirs.json() == deleted.json() == unknown.json()
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_cursor_outlives_its_response(http: httpx.AsyncClient, world: World) -> None:
+    """Whoever clears a page of the list, and then asks for the next, gets the next."""
+    ids = await asked(http, 5)
+    page = (await http.get("/responses", params={"limit": 2})).json()
+    for each in ids[:2]:
+        world.finish(each, "Hello")
+        await http.delete(f"/responses/{each}")
+
+    assert await listed(http, limit=2, after=page["last_id"]) == ids[2:4]
+    assert await listed(http) == ids[2:]
+
+
+async def test_a_deleted_response_stands_in_no_index(http: httpx.AsyncClient, world: World) -> None:
+    """What is gone must not be paid for by every list for a month."""
+    (deleted,) = await asked(http, 1)
+    world.finish(deleted, "Hello")
+    await http.delete(f"/responses/{deleted}")
+
+    assert "local" not in str(world.items())  # nor does it name anybody
+    for index in ("by_owner", "open"):
+        assert world.client.scan(TableName=world.table, IndexName=index)["Items"] == []
 
 
 async def test_a_list_of_nothing_is_a_page(http: httpx.AsyncClient) -> None:
@@ -195,8 +248,9 @@ async def test_all_that_run_are_cancelled_and_nobody_elses(http: httpx.AsyncClie
         again = await http.post("/responses/cancel_all")
 
         assert (await mallory.get(f"/responses/{theirs}")).json()["status"] == "queued"
-    assert said.json() == {"object": "response.cancelled_all", "cancelled": 2, "has_more": False}
-    assert again.json() == {"object": "response.cancelled_all", "cancelled": 0, "has_more": False}
+    counted = {"object": "response.cancelled_all", "unreadable": 0, "has_more": False}
+    assert said.json() == {**counted, "cancelled": 2}
+    assert again.json() == {**counted, "cancelled": 0}
     assert sorted(await listed(http, status="cancelled")) == sorted([running, queued])
     assert await listed(http, status="completed") == [ended]
 

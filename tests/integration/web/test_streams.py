@@ -12,7 +12,7 @@ from meanwhile import wiring
 from meanwhile.domain.events import events
 from meanwhile.domain.log import facts_of
 from meanwhile.web.app import app
-from tests.integration.web.world import World, unreachable
+from tests.integration.web.world import World, client_of, unreachable
 
 pytestmark = pytest.mark.anyio
 
@@ -118,9 +118,22 @@ async def test_what_is_not_there_is_not_found_before_a_stream_begins(http: httpx
     assert (got.status_code, got.headers["content-type"]) == (404, "application/json")
 
 
+async def test_another_owners_stream_is_not_found(http: httpx.AsyncClient, world: World) -> None:
+    """The same words as for an id that nobody has, and no event of it."""
+    response_id = await made(http, world, "Hello")
+
+    async with client_of("eve") as eve:
+        got = await eve.get(f"/responses/{response_id}?stream=true&starting_after=2")
+
+    assert (got.status_code, got.json()["error"]["message"]) == (
+        404,
+        f"Response with id '{response_id}' not found.",
+    )
+
+
 async def test_the_sdk_raises_at_a_time_limit_and_resumes(sdk: Any, world: World) -> None:
     """Nothing is truncated in silence, and nothing is read twice."""
-    world.set(wait_limit_seconds=0.1)
+    world.set(wait_limit_seconds=1)
     world.when("Query", lambda: world.start(world.only_id(), "Hel"), nth=2)
     stream = await sdk.responses.create(**STREAMED)
     seen = [await anext(stream) for _ in range(6)]
@@ -207,6 +220,31 @@ async def test_a_stream_that_is_asked_for_again_under_its_key_is_the_same_respon
 
     assert again.content == first.content
     assert again.headers["idempotent-replayed"] == "true"
+
+
+async def test_a_replay_shows_what_was_stored_however_the_call_is_written(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """The same JSON in another order is the same call, and every reader of it gets the same bytes."""
+    headers = {"idempotency-key": "once"}
+    world.when("Query", lambda: world.finish(world.only_id(), "Hello"), nth=2)
+
+    first = await http.post("/responses", json=STREAMED | {"metadata": {"a": "1", "b": "2"}}, headers=headers)
+    again = await http.post("/responses", json=STREAMED | {"metadata": {"b": "2", "a": "1"}}, headers=headers)
+
+    assert again.content == first.content
+
+
+async def test_no_sign_in_a_text_ends_a_line(http: httpx.AsyncClient, world: World) -> None:
+    """Clients that read line by line, as httpx does, know more line breaks than JSON escapes."""
+    text = "a\u2028b\x85c\u2029d\ne\r\nf\x0b\x0c\x1c"
+    response_id = await made(http, world, text)
+
+    got = await http.get(f"/responses/{response_id}?stream=true")
+
+    lines = [line for line in got.text.splitlines() if line]
+    assert {line.partition(":")[0] for line in lines} == {"event", "data"}
+    assert frames(got.text)[-1]["response"]["output"][0]["content"][0]["text"] == text
 
 
 async def test_whoever_leaves_ends_the_stream_and_nothing_else(http: httpx.AsyncClient, world: World) -> None:

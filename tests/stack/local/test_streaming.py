@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import uuid
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -47,6 +48,66 @@ def test_the_server_is_told_what_the_adapter_tells(http: httpx.Client) -> None:
     assert (request["stage"], request["resourcePath"]) == ("v1", "/stream/{how}")
     assert request["identity"]["sourceIp"] == "127.0.0.1"
     assert invocation["env_config"]["function_name"] == "StreamFunction"
+
+
+@pytest.mark.parametrize("value", ["é".encode("latin-1"), "é".encode(), b"\xff"])
+def test_a_header_passes_byte_by_byte(value: bytes, http: httpx.Client) -> None:
+    """Whatever a client sends: one byte above 0x7F once left it waiting for an answer for ever."""
+    told = http.get("/stream/told", headers=[(b"x-name", value)]).json()
+
+    assert told["name"].encode("latin-1") == value
+
+
+class Broken(WebServer):
+    """Fails as nothing should."""
+
+    def __init__(self) -> None:
+        """Have no server behind it."""
+
+    @asynccontextmanager
+    async def request(self, *_: object) -> AsyncIterator[httpx.Response]:
+        """Fail."""
+        raise RuntimeError("the words of a user")
+        yield
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_an_error_nobody_thought_of_is_an_answer_and_a_line(
+    is_streamed: bool,  # noqa: FBT001
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A client that waits for nothing, and a log that says nothing, is the worst of both."""
+    sent: list[dict[str, Any]] = []
+
+    async def answered() -> None:
+        route = Integration("F", timeout=9, is_streamed=is_streamed)
+        api = Api("api", "v1", {}, {"/stream/{how}": {"GET": route}}, {}, ())
+        gateway = Gateway({"v1": api}, {"F": Broken()}, AsyncMock())
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await gateway(scope_of("/v1/stream/told"), AsyncMock(return_value={"type": "http.request"}), send)
+        await gateway.stop()
+
+    asyncio.run(answered())
+
+    said = capsys.readouterr().out
+    assert sent[0]["status"] == 502
+    assert "RuntimeError at " in said
+    assert "words" not in said
+
+
+def scope_of(path: str, query: str = "") -> dict[str, Any]:
+    """Return a request as the server under the gateway hands it on."""
+    return {
+        "type": "http",
+        "method": "GET",
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [],
+        "server": ("127.0.0.1", 80),
+    }
 
 
 def test_an_answer_that_breaks_off_does_not_look_finished(http: httpx.Client) -> None:
@@ -109,14 +170,7 @@ def test_a_stream_that_is_idle_too_long_is_cut() -> None:
         route = Integration("F", timeout=9, is_streamed=True)
         api = Api("api", "v1", {}, {"/stream/{how}": {"GET": route}}, {}, ())
         gateway = Gateway({"v1": api}, {"F": server}, AsyncMock(), idle_seconds=3)
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "raw_path": b"/v1/stream/wait",
-            "query_string": b"gate=idle",
-            "headers": [],
-            "server": ("127.0.0.1", 80),
-        }
+        scope = scope_of("/v1/stream/wait", "gate=idle")
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)

@@ -30,8 +30,12 @@ def test_another_machine_needs_a_key(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["example.com/v1", "ftp://example.com", "http://", "http://h:port", "http://[1"]
-)
+    "url",
+    [
+        "example.com/v1", "ftp://example.com", "http://", "http://h:port", "http://[1", "http://h:99999",
+        "http://a b/v1", "http://h/\x01v1", "http://h/\udcff", "http://-é..com", f"http://{'a' * 64}.com",
+    ],
+)  # fmt: skip
 def test_what_is_no_url_is_said_to_be_none(url: str) -> None:
     """Before a library says it in its own words."""
     with pytest.raises(SettingsError, match="MEANWHILE_URL"):
@@ -45,6 +49,12 @@ def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
         ClientSettings.from_env({"MEANWHILE_API_KEY": key})
 
     assert key.strip() not in str(caught.value)
+
+
+def test_a_model_that_no_request_can_carry_is_refused() -> None:
+    """Half a character has no UTF-8."""
+    with pytest.raises(SettingsError, match="MEANWHILE_MODEL"):
+        ClientSettings.from_env({"MEANWHILE_MODEL": "\udcff"})
 
 
 # ── Which deployment is managed ───────────────────────────────────────────────────────────────────────

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meanwhile.domain.attempt import Attempt, Taken
-from meanwhile.domain.errors import InvalidRequest, Unavailable
+from meanwhile.domain.errors import InvalidRequest, Tampered, Unavailable
 from meanwhile.domain.model_events import TextDelta
 from meanwhile.domain.request import Request
-from meanwhile.domain.response import Head
+from meanwhile.domain.response import Head, Status
 from meanwhile.operations.accept_once import AcceptOnce
 from tests.support.faults import Crash
 from tests.unit.operations.scene import DAY, MINUTE, OWNER, RESEND, Over, Scene
@@ -218,6 +218,39 @@ def test_a_retry_gets_a_response_however_far_it_is(scene: Scene, life: str) -> N
     LIVES[life](scene, made.head)
 
     assert scene.once(OWNER, REQUEST, RETRY).head.id == made.head.id
+
+
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.FAILED])
+def test_a_retry_is_not_led_to_what_has_no_answer(scene: Scene, status: Status) -> None:
+    """Somebody pressed Stop, or saw it fail, and asks again: the gateway throttles, and the SDK retries."""
+    made = scene.once(OWNER, REQUEST, FIRST)
+    scene.ended(made.head, status)
+
+    again = scene.once(OWNER, REQUEST, RETRY)
+
+    assert not again.replayed
+    assert scene.queue.sent[-1] == (again.head.id, OWNER, False)
+    assert scene.once(OWNER, REQUEST, RETRY).head.id == again.head.id, "the newest is what is retried"
+
+
+def test_a_retry_is_led_to_an_answer_that_was_cut(scene: Scene) -> None:
+    """It is an answer, and was paid for."""
+    made = scene.once(OWNER, REQUEST, FIRST)
+    scene.ended(made.head, Status.INCOMPLETE)
+
+    assert scene.once(OWNER, REQUEST, RETRY).head.id == made.head.id
+
+
+def test_a_retry_that_would_be_led_to_what_cannot_be_read_runs(scene: Scene) -> None:
+    """Damage to one response must not keep anybody from asking."""
+    made = scene.once(OWNER, REQUEST, FIRST)
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise Tampered("a sealed field that does not belong here")
+
+    scene.broken("responses", record=unreadable)
+
+    assert scene.once(OWNER, REQUEST, RETRY).head.id != made.head.id
 
 
 @pytest.mark.parametrize("why", ["asked otherwise", "another's", "no retry", "too late", "deleted", "half"])

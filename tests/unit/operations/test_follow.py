@@ -344,6 +344,67 @@ def test_a_slow_reader_costs_one_reading_of_memory(reading: Reading) -> None:
     assert taken == [AT_ONCE]
 
 
+def test_a_reader_that_takes_its_time_is_held_to_the_limit(reading: Reading) -> None:
+    """A backlog that lasts is no way round it: the function is killed in silence soon after."""
+    head = reading.scene.accepted()
+    reading.write(head, *BEGUN)
+    for _ in range(3 * AT_ONCE):
+        reading.write(head, Delta(0, "lo"))
+    reading.write(head, END)
+
+    async def slowly() -> None:
+        async with aclosing(reading.stream(head)) as stream:
+            async for _ in stream:
+                await reading.time.sleep(10)
+
+    with pytest.raises(StreamTimeLimit):
+        asyncio.run(slowly())
+    assert LIMIT <= reading.time() <= LIMIT + 20
+    assert (reading.watches.begun, reading.watches.open) == (1, {})
+
+
+def test_a_reader_that_was_away_for_long_is_not_taken_for_displaced(reading: Reading) -> None:
+    """Its place has expired, and another stream may have removed it; nobody has taken it."""
+    head = reading.scene.accepted()
+    reading.write(head, *BEGUN)
+    reading.time.at(60, reading.watches.open.clear)
+    reading.time.at(100, lambda: reading.write(head, END))
+
+    async def sleepily() -> list[object]:
+        told: list[object] = []
+        async with aclosing(reading.stream(head)) as stream:
+            async for event in stream:
+                told.append(event and event["type"])
+                if event is None:
+                    await reading.time.sleep(2 * WATCH)
+        return told
+
+    assert asyncio.run(sleepily())[-1] == "response.completed"
+    assert reading.watches.begun == 2
+
+
+def test_whoever_waits_for_a_table_hears_signs_of_life(reading: Reading) -> None:
+    """However long each failing call takes; and not for longer than half a minute in all."""
+    head = reading.scene.accepted()
+
+    def slowly_never(*args: object, **more: object) -> list[Batch]:
+        reading.time.passed += 6.5
+        raise Unavailable(f"{len(args) + len(more)}")
+
+    reading.scene.broken("log", read=slowly_never)
+    told: list[object] = []
+
+    async def read() -> None:
+        async with aclosing(reading.stream(head)) as stream:
+            async for event in stream:
+                told.append(event)  # noqa: PERF401  # what came before the error counts
+
+    with pytest.raises(Unavailable):
+        asyncio.run(read())
+    assert None in told
+    assert reading.time() < 60
+
+
 @pytest.mark.parametrize("background", [True, False])
 def test_a_cancelled_response_ends_its_stream_as_failed(
     reading: Reading,

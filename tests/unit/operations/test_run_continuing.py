@@ -11,6 +11,7 @@ from meanwhile.domain.errors import (
     NotContinued,
     ProviderBroken,
     ProviderBusy,
+    ProviderError,
     ProviderRejected,
     Unavailable,
 )
@@ -83,7 +84,6 @@ def test_what_stands_beside_the_message_starts_over(going_on: Scene, breaks: Bre
         ("message", "completed"),
         ("function_call", "completed"),
     ]
-    assert GivenUp(2) in going_on.facts(head)
 
 
 @both
@@ -174,15 +174,53 @@ def test_a_stream_that_breaks_again_goes_on_from_all_of_it(going_on: Scene) -> N
     assert going_on.text(head) == "Hello"
 
 
-def test_what_could_not_be_finished_stays_to_be_read(going_on: Scene) -> None:
-    """Three calls are enough; there is no better text to come that would have to replace it."""
+def test_an_answer_that_gets_further_with_every_call_is_not_given_up(going_on: Scene) -> None:
+    """What cuts every connection after a minute makes an answer slower, and ends none."""
     head = going_on.accepted()
-    script = Script([HEL, BROKEN], [TextDelta("l"), BROKEN], [TextDelta("o"), BROKEN])
+    cut = [[TextDelta(each), BROKEN] for each in "Hello, you"]
+    script = Script(*cut, [TextDelta("!"), STOP])
 
     going_on.run(going_on.claim(head.id, alone=False), script)
 
+    assert (going_on.text(head), items(going_on, head)) == ("Hello, you!", [("message", "completed")])
+
+
+def test_calls_that_get_no_further_are_bounded(going_on: Scene) -> None:
+    """There is no better text to come that would have to replace what was said: it stays to be read."""
+    head = going_on.accepted()
+    script = Script([HEL, BROKEN], *[[TextDelta(""), BROKEN]] * 9)
+
+    going_on.run(going_on.claim(head.id, alone=False), script)
+
+    assert script.asked == 3
     assert going_on.shown(head)["error"]["code"] == "provider_error"
-    assert (going_on.text(head), items(going_on, head)) == ("Hello", [("message", "incomplete")])
+    assert (going_on.text(head), items(going_on, head)) == ("Hel", [("message", "incomplete")])
+
+
+@pytest.mark.parametrize("error", [BROKEN, ProviderRejected("No.")], ids=["broken", "rejected"])
+def test_words_stay_until_there_are_others(scene: Scene, error: ProviderError) -> None:
+    """A call that starts over may be refused, or say nothing: then what readers had is all there is."""
+    head = scene.accepted()
+
+    scene.run(scene.claim(head.id, alone=False), Script([HEL, BROKEN], [error]))
+
+    assert scene.shown(head)["status"] == "failed"
+    assert (scene.text(head), items(scene, head)) == ("Hel", [("message", "incomplete")])
+
+
+def test_a_call_of_which_nobody_has_heard_is_not_given_up_aloud(going_on: Scene) -> None:
+    """It broke off before a word of it was written: readers see one call, the one that was made."""
+    head = going_on.accepted()
+    script = Script(
+        [HEL, ToolCallStarted(0, "c1", "pay"), ToolCallDelta(0, '{"a'), BROKEN],
+        [LO, ToolCallStarted(0, "c2", "pay"), ToolCallDelta(0, "{}"), STOP],
+    )
+
+    going_on.run(going_on.claim(head.id, alone=False), script, pause=0.2)
+
+    assert [fact.call_id for fact in going_on.facts(head) if isinstance(fact, ItemAdded)] == ["", "c2"]
+    assert not [fact for fact in going_on.facts(head) if isinstance(fact, GivenUp)]
+    assert (going_on.text(head), items(going_on, head)[1]) == ("Hello", ("function_call", "completed"))
 
 
 def test_a_busy_provider_is_gone_on_with_later(going_on: Scene) -> None:

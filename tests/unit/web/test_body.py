@@ -7,7 +7,7 @@ import pytest
 
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.web.body import MAX_DEPTH, parse_object
-from meanwhile.web.params import param_of
+from meanwhile.web.params import TAG, param_of
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,10 @@ def test_nesting_has_a_limit(brackets: tuple[str, str]) -> None:
         ((), None),
         (("input",), "input"),
         (("input", 0, "content", 1, "type"), "input[0].content[1].type"),
-        (("input", "<array>", 0, "<message of assistant>", "role"), "input[0].role"),
+        (("input", f"{TAG}array", 0, f"{TAG}message of assistant", "role"), "input[0].role"),
+        (("<x>",), "<x>"),
+        (("",), ""),
+        (("reasoning", "[key]"), "reasoning.[key]"),
         (("x" * 300,), "x" * 200),
     ],
 )

@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 from openai.resources.responses import Responses
+from openai.types.responses.function_tool_param import FunctionToolParam
+from openai.types.responses.input_token_count_params import InputTokenCountParams
+from openai.types.responses.response_create_params import StreamOptions
+from openai.types.shared_params.reasoning import Reasoning
+from pydantic import BaseModel
 
 from infra.parameters import BEYOND_THE_SDK, EXAMPLE_OF_TOOLS, PAGE, PARAMETERS, Fate, Parameter, page
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.create import to_request
-from meanwhile.web.schemas.create import CreateResponse
+from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
+from meanwhile.web.schemas.options import FunctionTool, ReasoningOptions
+from meanwhile.web.schemas.options import StreamOptions as OurStreamOptions
 
 CATALOGUE = Catalogue.load(has_upstream=False)
 
@@ -48,6 +55,22 @@ def test_every_parameter_of_the_sdk_is_in_the_table() -> None:
 def test_the_table_has_every_parameter_of_the_schema() -> None:
     """What is taken without a row would be undocumented."""
     assert {each.name for each in (*PARAMETERS, *BEYOND_THE_SDK)} == set(CreateResponse.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (InputTokenCountParams, CountInputTokens),
+        (Reasoning, ReasoningOptions),
+        (FunctionToolParam, FunctionTool),
+        (StreamOptions, OurStreamOptions),
+    ],
+)
+def test_every_name_in_the_sdks_types_is_known(theirs: Any, ours: type[BaseModel]) -> None:
+    """Taken or refused by name, never as a name that nobody has heard of."""
+    known = {field.alias or name for name, field in ours.model_fields.items()}
+
+    assert set(theirs.__annotations__) <= known
 
 
 @pytest.mark.parametrize("parameter", of_fate(Fate.HONOURED))

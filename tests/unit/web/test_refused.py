@@ -108,8 +108,8 @@ def test_a_word_that_is_not_offered_is_refused(param: str) -> None:
 
 
 NOT_YET = [
-    "access_programs", "context_management", "conversation", "image", "moderation", "previous_response_id",
-    "prompt",
+    "access_programs", "context_management", "conversation", "image", "moderation", "personality",
+    "previous_response_id", "prompt",
 ]  # fmt: skip
 
 
@@ -121,6 +121,21 @@ def test_what_is_not_there_yet_is_refused_by_name(param: str) -> None:
     assert (error.param, error.narrow_code) == (param, "unsupported_parameter")
     assert error.message == f"'{param}' is not available yet."
     to_request(json.dumps({"model": "simulator", "input": "Hi", param: None}).encode(), CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    "reasoning", [{"context": "all_turns"}, {"context": "current_turn"}, {"mode": "pro"}]
+)
+def test_a_way_to_reason_that_is_not_there_yet_is_refused_by_name(reasoning: dict[str, str]) -> None:
+    """In words of the API, so not wrong; but taken in silence they would get another answer."""
+    error = refused(reasoning=reasoning)
+
+    assert (error.param, error.narrow_code) == (f"reasoning.{next(iter(reasoning))}", "unsupported_parameter")
+
+
+def test_a_word_that_is_none_of_the_apis_is_a_wrong_value() -> None:
+    """Not one to wait for."""
+    assert refused(reasoning={"context": PRIVATE}).narrow_code == "invalid_value"
 
 
 @pytest.mark.parametrize("param", ["model", "input"])
@@ -209,6 +224,8 @@ PARTS: list[tuple[dict[str, Any], str]] = [
     (tool(strict="yes"), "tools[0].strict"),
     (tool(description=5), "tools[0].description"),
     (tool(defer_loading=True), "tools[0].defer_loading"),
+    (tool(**{"async": True}), "tools[0].async"),
+    (tool(output_schema={}), "tools[0].output_schema"),
     (tool(function={"name": "look"}), "tools[0].function"),
     ({"tool_choice": "required"}, "tool_choice"),
     ({"tool_choice": {}}, "tool_choice.type"),
@@ -244,6 +261,15 @@ PARTS: list[tuple[dict[str, Any], str]] = [
     # the rest
     ({"model": "gpt-nobody"}, "model"),
     ({"temprature": 1}, "temprature"),
+    # names that look like ours
+    ({"<x>": 1}, "<x>"),
+    ({"": 1}, ""),
+    ({"[key]": 1}, "[key]"),
+    ({"reasoning": {"[key]": None}}, "reasoning.[key]"),
+    ({"reasoning": {"<x>": None}}, "reasoning.<x>"),
+    ({"metadata": {"[key]": 5}}, "metadata.[key]"),
+    ({"metadata": {"<x>": 5}}, "metadata.<x>"),
+    ({"metadata": {"": 5}}, "metadata."),
 ]
 
 
@@ -263,6 +289,22 @@ def test_an_unknown_parameter_has_a_code_of_its_own() -> None:
     error = refused(temprature=1)
 
     assert (error.narrow_code, error.message) == ("unknown_parameter", "Unknown parameter: 'temprature'.")
+
+
+@pytest.mark.parametrize("name", ["", "<x>", "[key]"])
+def test_no_name_is_lost_on_the_way_into_an_error(name: str) -> None:
+    """Also one that looks like the names by which our own schemas are told apart."""
+    assert refused(**{name: 1}).message == f"Unknown parameter: '{name}'."
+
+
+def test_an_unknown_type_is_told_the_types_there_are() -> None:
+    """As the API has them, not as our schemas tell them apart."""
+    error = refused(input=[{"type": PRIVATE}])
+
+    assert error.message == (
+        "Invalid value for 'input[0].type'. Supported values are: "
+        "'message', 'function_call', 'function_call_output', 'reasoning'."
+    )
 
 
 def test_text_may_be_ten_mebibytes_and_no_more() -> None:

@@ -1,9 +1,10 @@
 """What a create call may say, and the one form in which it is stored."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from openai.types.responses.service_tier import ServiceTier
 
 from meanwhile.domain.request import Request
 from meanwhile.providers.catalogue import Catalogue
@@ -143,7 +144,7 @@ def test_a_provider_is_told_only_of_parameters_that_were_set() -> None:
     assert taken().sampling == []
 
 
-@pytest.mark.parametrize("tier", ["auto", "default", "flex", "priority"])
+@pytest.mark.parametrize("tier", [each for each in get_args(get_args(ServiceTier)[0]) if each])
 def test_any_service_tier_is_the_one_there_is(tier: str) -> None:
     """It is accepted so that a caller's code need not change."""
     assert taken(service_tier=tier).service_tier == "auto"
@@ -194,6 +195,22 @@ def test_every_way_to_choose_a_function_is_kept(choice: Any) -> None:
 def test_a_format_has_all_its_keys(text: Any, stored: Any) -> None:
     """As tools do."""
     assert taken(text=text).text == stored
+
+
+@pytest.mark.parametrize(
+    "reasoning", [{"context": "auto"}, {"context": None}, {"mode": "standard"}, {"mode": None}]
+)
+def test_what_reasoning_does_anyway_may_be_asked_for(reasoning: dict[str, Any]) -> None:
+    """SDKs have names for it, and it changes nothing."""
+    assert taken(reasoning=reasoning).reasoning is None
+
+
+@pytest.mark.parametrize("more", [{"async": False}, {"output_schema": None}, {"allowed_callers": ["direct"]}])
+def test_a_tool_may_say_what_it_is_anyway(more: dict[str, Any]) -> None:
+    """The SDK's own names, with the values that ask for nothing."""
+    (tool,) = taken(tools=[{"type": "function", "name": "look", **more}]).tools
+
+    assert set(tool) == {"type", "name", "description", "parameters", "strict"}
 
 
 def test_reasoning_has_an_older_name_for_its_summary() -> None:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -123,14 +122,6 @@ def models(as_json: AsJson = False) -> None:
     raise typer.Exit(code)
 
 
-def main() -> None:
-    """Run the program."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a letter still shows the others
-    app()
-
-
 def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode()
@@ -159,7 +150,3 @@ def _session(*, as_json: bool) -> Iterator[tuple["Session", ClientSettings]]:
     except CommandFailed as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.FAILED) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -101,6 +101,7 @@ class Deployment:
             master_key=made["MasterKey"],
             now=now,
             cache_seconds=0,
+            sealing_seconds=0,
         )
         return cls(where, ApiKeys(keys), keyring)
 

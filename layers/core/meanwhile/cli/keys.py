@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from meanwhile.cli.errors import CommandFailed
 from meanwhile.cli.management import AsJson, Stack, deployment, seconds_of
 from meanwhile.domain.keys import Scope, is_account
 
@@ -58,7 +59,7 @@ def create(
     lives = None if expires_in is None else seconds_of(expires_in)
     with deployment(stack) as there:
         made = there.manage_keys().create(owner, name=name, scopes=set(scope or ()), lives=lives)
-        _show_made(made, where=there.where, as_json=as_json)
+        _show(made, where=there.where, as_json=as_json)
 
 
 @app.command("list")
@@ -97,7 +98,7 @@ def rotate(
     seconds = seconds_of(overlap)
     with deployment(stack) as there:
         made, old = there.manage_keys().rotate(key_id, overlap=seconds)
-        _show_made(made, where=there.where, as_json=as_json)
+        _show(made, where=there.where, as_json=as_json)
         typer.echo(f"{old.id} ends in {overlap} at the latest.", err=True)
 
 
@@ -112,13 +113,28 @@ def revoke(key_id: KeyId, stack: Stack = None, as_json: AsJson = False) -> None:
         typer.echo(f"{key.id} revoked; within a minute it opens nothing.")
 
 
+def _show(made: "Made", *, where: str, as_json: bool) -> None:
+    """Show the key, or say which one is lost.
+
+    Raises:
+        CommandFailed: It could not be written, and nobody can ever write it again.
+    """
+    try:
+        _show_made(made, where=where, as_json=as_json)
+    except OSError as error:
+        raise CommandFailed(
+            f"{made.key.id} was made and could not be shown ({error.strerror}), so it is lost."
+            f" End it with: meanwhile keys revoke {made.key.id}"
+        ) from None
+
+
 def _show_made(made: "Made", *, where: str, as_json: bool) -> None:
     """Write the key alone to standard output, so that `key=$(meanwhile keys create ...)` holds it."""
     if as_json:
         _print(_object(made.key) | {"key": made.secret})
         return
     typer.echo(made.secret)
-    ends = "" if made.key.expires_at is None else f", until {_time(made.key.expires_at)}"
+    ends = "" if made.key.ends_at is None else f", until {_time(made.key.ends_at)}"
     typer.echo(f"{made.key.id} of {made.key.owner} on {where}{ends}. It is not shown again.", err=True)
 
 
@@ -135,13 +151,13 @@ def _object(key: "ApiKey") -> dict[str, Any]:
         "name": key.name,
         "scopes": sorted(key.scopes),
         "created_at": key.created_at,
-        "expires_at": key.expires_at,
+        "expires_at": key.ends_at,
         "revoked_at": key.revoked_at,
     }
 
 
 def _row(key: "ApiKey", at: float) -> tuple[str, ...]:
-    expires = "" if key.expires_at is None else _time(key.expires_at)
+    expires = "" if key.ends_at is None else _time(key.ends_at)
     return key.id, key.owner, key.state(at), key.name, ",".join(sorted(key.scopes)), expires
 
 

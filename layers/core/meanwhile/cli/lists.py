@@ -34,6 +34,8 @@ def show(out: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
             out.file.write("\t".join(row) + "\n")
         out.file.flush()
         return
+    if out.width < 1:  # COLUMNS=0; nothing would be shown
+        out.width = 80
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True, overflow="fold" if column == "id" else "ellipsis")

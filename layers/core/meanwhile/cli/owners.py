@@ -48,7 +48,10 @@ def delete(
     typer.echo(f"{len(done.keys)} API keys revoked" + "".join(f", {key.id}" for key in done.keys) + ".")
     if done.users:
         typer.echo(f"The data keys of {len(done.users)} end users under it are destroyed too.")
-    typer.echo("Functions that are awake remember an API key for half a minute and a data key for 5 minutes.")
+    typer.echo(
+        "Functions that are awake take its API keys, and write for it, for half a minute more;"
+        " what they have the data key for they can read for 5 minutes."
+    )
 
 
 @app.command()
@@ -61,7 +64,7 @@ def rotate(owner: Owner, stack: Stack = None, as_json: AsJson = False) -> None:
     if as_json:
         _print({"owner": owner, "version": version})
     else:
-        typer.echo(f"{owner} has data key {version}; functions that are awake go over to it in 5 minutes.")
+        typer.echo(f"{owner} has data key {version}; functions go over to it within half a minute.")
 
 
 def _print(found: dict[str, Any]) -> None:

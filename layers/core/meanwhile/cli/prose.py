@@ -23,10 +23,14 @@ class Prose:
     """
 
     width: int
+    """At least 1, whatever the terminal says of itself."""
     rows: int = 0
     """How far the cursor is below the row where the text began."""
     _column: int = 0
     _held: str = ""
+
+    def __post_init__(self) -> None:
+        self.width = max(1, self.width)
 
     def add(self, text: str) -> str:
         """Return what can be printed."""

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from meanwhile.cli.errors import NotOurs, Overloaded, Refused, TemporarilyFailed, Unreachable
-from meanwhile.settings import ClientSettings
+from meanwhile.settings import ClientSettings, SettingsError
 
 Json = dict[str, Any]
 
@@ -31,17 +31,24 @@ class Look:
 
 
 class Service:
-    """A connection to the service, for as long as a `with` block lasts."""
+    """A connection to the service, for as long as a `with` block lasts.
+
+    Raises:
+        SettingsError: The environment describes none.
+    """
 
     def __init__(self, settings: ClientSettings, sleep: Callable[[float], None]) -> None:
         self._settings = settings
         self._sleep = sleep
-        self._http = httpx.Client(
-            base_url=settings.url,
-            headers={"authorization": f"Bearer {settings.api_key}", "user-agent": "meanwhile-cli"},
-            timeout=_TIMEOUT,
-            trust_env=not settings.is_local,  # a proxy knows nothing of this machine's loopback
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=settings.url,
+                headers={"authorization": f"Bearer {settings.api_key}", "user-agent": "meanwhile-cli"},
+                timeout=_TIMEOUT,
+                trust_env=not settings.is_local,  # a proxy knows nothing of this machine's loopback
+            )
+        except (httpx.InvalidURL, OSError, ValueError) as error:
+            raise self._not_callable(error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -136,11 +143,17 @@ class Service:
             if answer.headers.get("x-should-retry") == "false":
                 raise Refused(f"{said}{_named(answer)}", status=answer.status_code)
             raise Overloaded(f"{said}{_named(answer)}")
-        if answer.is_client_error and isinstance(body, dict):
+        if answer.is_client_error and _is_ours(body):
             raise Refused(said, status=answer.status_code)
         raise NotOurs(
             f"{self._settings.url} answered HTTP {answer.status_code}, and not as this service does."
             " Is MEANWHILE_URL right? It mostly ends in /v1."
+        )
+
+    def _not_callable(self, error: Exception) -> SettingsError:
+        return SettingsError(
+            f"{self._settings.url} cannot be called ({type(error).__name__}):"
+            " look at MEANWHILE_URL, SSL_CERT_FILE, SSL_CERT_DIR and the variables of proxies."
         )
 
     @contextmanager
@@ -151,6 +164,8 @@ class Service:
         except (httpx.ConnectError, httpx.ConnectTimeout):
             hint = "Is `make up` running?" if self._settings.is_local else "Is MEANWHILE_URL right?"
             raise _NeverConnected(f"Nothing answers at {self._settings.url}. {hint}") from None
+        except (httpx.InvalidURL, UnicodeError) as error:  # a host that only the call itself looks at
+            raise self._not_callable(error) from None
         except httpx.TransportError as error:
             message = f"The connection to {self._settings.url} broke off ({type(error).__name__})."
             raise Unreachable(message) from None
@@ -166,6 +181,11 @@ def _path(response_id: str) -> str:
 
 def _seconds(milliseconds: str | None) -> float | None:
     return int(milliseconds) / 1000 if milliseconds and milliseconds.isdecimal() else None
+
+
+def _is_ours(body: object) -> bool:
+    """Whether an error has the API's shape; a gateway in front, or another service, has one of its own."""
+    return isinstance(body, dict) and isinstance(body.get("error"), dict)
 
 
 def _message(body: object) -> str | None:

@@ -41,6 +41,9 @@ class ApiKey:
     scopes: frozenset[str] = field(default_factory=frozenset)
     created_at: int
     expires_at: int | None = None
+    """When it ends by itself, as it was made to."""
+    overlap_until: int | None = None
+    """Until when it works beside the key that took its place; apart, for that one is made to live as long."""
     revoked_at: int | None = None
 
     @property
@@ -48,9 +51,14 @@ class ApiKey:
         """What names it in lists and commands; opens nothing."""
         return id_of(self.hash)
 
+    @property
+    def ends_at(self) -> int | None:
+        """When it ends unless it is revoked before."""
+        return min((end for end in (self.expires_at, self.overlap_until) if end is not None), default=None)
+
     def is_good(self, at: float) -> bool:
         """Whether it opens anything at this time."""
-        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+        return self.revoked_at is None and (self.ends_at is None or at < self.ends_at)
 
     def state(self, at: float) -> str:
         """Return `good`, `expired` or `revoked`."""

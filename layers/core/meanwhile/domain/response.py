@@ -9,6 +9,7 @@ The log decides the status; the head only learns of the end. A foreground respon
 waits) is shown as `in_progress` from the start.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,7 +56,8 @@ class Head:
 
     id: str
     owner: str
-    created_at: int
+    created_at: float
+    """To the millisecond, by which lists are in order; the API shows whole seconds."""
     background: bool
     store: bool
     expires_at: int
@@ -72,9 +74,23 @@ class Head:
         """Whether the head has learned of the end; the log may know earlier."""
         return self.status is not Status.QUEUED
 
+    def stands_with(self, owner: str) -> bool:
+        """Whether it is, or was until it was deleted, in this owner's list."""
+        return self.owner in {owner, name_on_tombstone(owner, self.id)}
+
     def is_gone(self, now: float) -> bool:
         """Whether readers must take it for gone: deleted, or expired though TTL has not come by yet."""
         return self.deleted or now >= self.expires_at
+
+
+def name_on_tombstone(owner: str, response_id: str) -> str:
+    """Return what a tombstone keeps of an owner: they are known again by it, and not named.
+
+    No owner's name begins so. It is another for each response, so that two tell nothing together.
+    """
+    if owner.startswith("#"):
+        return owner
+    return f"#{hashlib.sha256(f'{response_id}/{owner}'.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +98,8 @@ class Listed:
     """A response as a list of its owner's has it."""
 
     head: Head
-    model: str
+    sealed: bytes
+    """Its model, not yet opened: most rows are only looked at, and one may not open."""
 
 
 SHARED_WALLS = 2

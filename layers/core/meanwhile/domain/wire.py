@@ -24,7 +24,7 @@ def response_object(
     return {
         "id": head.id,
         "object": "response",
-        "created_at": head.created_at,
+        "created_at": int(head.created_at),
         "completed_at": end.at if end and completed else None,
         "status": status.value,
         "background": head.background,

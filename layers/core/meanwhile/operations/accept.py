@@ -44,12 +44,13 @@ class Accept:
 
     def head_of(self, owner: str, request: Request) -> Head:
         """Return the head of a response that is accepted now, under a new id."""
-        created = int(self.now())
+        now = self.now()
+        created = int(now)
         kept = self.retention_seconds if request.store else 0
         return Head(
             id=new_id("resp"),
             owner=owner,
-            created_at=created,
+            created_at=round(now, 3),
             background=request.background,
             store=request.store,
             expires_at=created + int(max(kept, self.open_seconds)),

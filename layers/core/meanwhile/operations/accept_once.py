@@ -12,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.attempt import IDEMPOTENCY_KEY, Attempt, Taken, Trace
-from meanwhile.domain.errors import InvalidRequest, ResponseNotFound, Unavailable
+from meanwhile.domain.errors import InvalidRequest, LogCorrupt, ResponseNotFound, Unavailable
 from meanwhile.domain.request import Request
-from meanwhile.domain.response import Head
+from meanwhile.domain.response import Head, Status
 from meanwhile.operations.accept import Accept
 from meanwhile.operations.read import Read
 from meanwhile.storage.stores import Stores
+
+_WITHOUT_ANSWER = {Status.CANCELLED, Status.FAILED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +52,19 @@ class AcceptOnce:
         return Taken(head=self.accept(owner, request, trace), replayed=False)
 
     def _twin(self, owner: str, digest: bytes) -> Head | None:
-        """Return what the call before has made, if it is there, whole, and not deleted since."""
+        """Return what the call before has made, if it is there, whole, and runs or has an answer.
+
+        One that was cancelled or has failed is no answer: nobody can tell a retry of the call that made it
+        from one of a later call, by somebody who asks again because of how it ended.
+        """
         response_id = self.stores.marks.traced(owner, digest, now=self.now())
         if response_id is None:
             return None
         try:
-            return self.read.record(owner, response_id)[0].head
-        except ResponseNotFound:
+            head = self.read.record(owner, response_id, result=False)[0].head
+        except (ResponseNotFound, LogCorrupt):
             return None
+        return None if head.status in _WITHOUT_ANSWER else head
 
     def _under(self, key: str, owner: str, request: Request, digest: bytes) -> Taken:
         head, now = self.accept.head_of(owner, request), self.now()

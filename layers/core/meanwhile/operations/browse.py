@@ -1,14 +1,17 @@
 """Browse: an owner's responses, newest first, a page at a time."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from meanwhile.domain.errors import InvalidRequest, OwnerDeleted
+from meanwhile.domain.errors import InvalidRequest, LogCorrupt, OwnerDeleted, named
 from meanwhile.domain.request import Json
 from meanwhile.domain.response import Head, Listed, Status
 from meanwhile.storage.stores import Stores
+
+logger = logging.getLogger(__name__)
 
 Wanted = Literal["open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
 
@@ -16,6 +19,12 @@ _OPEN = {"open", "queued", "in_progress"}
 _LOOKED_AT = 2_000
 """Rows that one call looks at for those that were asked for."""
 _ROWS_A_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    head: Head
+    model: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +43,10 @@ class Browse:
     def __call__(self, owner: str, *, status: Wanted | None, after: str | None, limit: int) -> Json:
         """Return up to `limit` rows; fewer, even none, if too many others stand between: `has_more` tells.
 
+        One that does not open is left out, and logged: it must not take the others with it.
+
         Raises:
-            InvalidRequest: `after` is no response of theirs (any more).
+            InvalidRequest: `after` is no response of theirs; one that was deleted since will do.
         """
         try:
             return self._page(owner, status, self._cursor(owner, after), limit)
@@ -43,13 +54,13 @@ class Browse:
             return _page([], more=False, last=None)
 
     def _page(self, owner: str, status: Wanted | None, behind: Head | None, limit: int) -> Json:
-        found: list[Listed] = []
+        found: list[_Row] = []
         looked, last = 0, None
         for row in islice(self._rows(owner, status, behind, limit), _LOOKED_AT):
             if self._fits(row.head, status):
                 if len(found) == limit:
                     return self._shown(found, status, more=True, last=found[-1].head.id)
-                found.append(row)
+                found += self._opened(row)
             looked, last = looked + 1, row.head.id
         return self._shown(found, status, more=looked == _LOOKED_AT, last=last)
 
@@ -58,11 +69,20 @@ class Browse:
         page = _ROWS_A_QUERY if status else limit + 1
         return self.stores.responses.of_owner(owner, behind=behind, since=since, page=page)
 
+    def _opened(self, row: Listed) -> list[_Row]:
+        """Return the row with its model, or none if it does not open."""
+        try:
+            return [_Row(row.head, self.stores.responses.model_of(row))]
+        except LogCorrupt as error:
+            about = {"response_id": row.head.id} | named(error)
+            logger.error("a response that cannot be listed", extra=about)
+            return []
+
     def _cursor(self, owner: str, after: str | None) -> Head | None:
         if after is None:
             return None
         head = self.stores.responses.head(after)
-        if head is None or head.deleted or head.owner != owner:
+        if head is None or not head.stands_with(owner):
             raise InvalidRequest(
                 "No response has the id given as 'after'.", param="after", code="invalid_value"
             )
@@ -73,7 +93,7 @@ class Browse:
             return False
         return not status or (not head.has_ended if status in _OPEN else head.status.value == status)
 
-    def _shown(self, found: list[Listed], status: Wanted | None, *, more: bool, last: str | None) -> Json:
+    def _shown(self, found: list[_Row], status: Wanted | None, *, more: bool, last: str | None) -> Json:
         """Tell those that wait from those that run: only their leases know."""
         waiting = [row.head.id for row in found if row.head.background and not row.head.has_ended]
         claimed = self.stores.leases.claimed(waiting)
@@ -83,13 +103,13 @@ class Browse:
         return _page(rows, more=more, last=last)
 
 
-def _row(row: Listed, *, is_claimed: bool) -> Json:
+def _row(row: _Row, *, is_claimed: bool) -> Json:
     head = row.head
     runs = not head.has_ended and (is_claimed or not head.background)
     return {
         "id": head.id,
         "object": "response",
-        "created_at": head.created_at,
+        "created_at": int(head.created_at),
         "status": (Status.IN_PROGRESS if runs else head.status).value,
         "model": row.model,
         "background": head.background,

@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 
-from meanwhile.domain.facts import Delta, Fact, coalesced, to_compact
+from meanwhile.domain.answer import Answer
+from meanwhile.domain.facts import FUNCTION_CALL, Delta, Fact, ItemAdded, coalesced, to_compact
 
 MAX_BATCH_CHARS = 60_000
 """Characters of one append at most, so that a batch fits into an item whatever it is written in."""
@@ -25,6 +26,20 @@ class Commit:
         if facts:
             self._pending.extend(facts)
             self._arrived.set()
+
+    def withdraw(self, answer: Answer) -> None:
+        """Take back calls that a model began to make last, of which nothing was written yet.
+
+        Nobody has seen them, so nobody need be told that they are given up.
+        """
+        while answer.items and answer.items[-1].kind == FUNCTION_CALL and answer.items[-1].is_open:
+            index = len(answer.items) - 1
+            begun = [at for at, fact in enumerate(self._pending) if isinstance(fact, ItemAdded)]
+            if not begun:
+                return
+            rest = [*self._pending[: begun[-1]], *self._pending[begun[-1] + 1 :]]
+            self._pending = [fact for fact in rest if getattr(fact, "item", None) != index]
+            answer.items.pop()
 
     def close(self) -> None:
         """Say that nothing more will come: the rest is written without a pause."""

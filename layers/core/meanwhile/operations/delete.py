@@ -1,13 +1,16 @@
 """Delete: remove a response that has ended, for its owner."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from meanwhile.domain.errors import StillRunning
+from meanwhile.domain.errors import LogCorrupt, ResponseNotFound, StillRunning
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.operations.read import Read
 from meanwhile.storage.stores import Stores
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,28 +20,50 @@ class Delete:
     stores: Stores
     read: Read
     now: Callable[[], float]
-    forget: Callable[[Head, Request], None] | None = None
-    """Removes what it has left in threads."""
+    forget: Callable[[Head, Request | None], None] | None = None
+    """Removes what it has left in threads, by its request, or, of one that ran in none, by its head alone."""
 
     def __call__(self, owner: str, response_id: str) -> None:
         """Remove it; from the first write on, readers do not find it.
+
+        Its head says whether it has ended, so that what can no longer be opened can still be deleted. Only
+        where it says that it runs is the log asked, which may know more.
 
         Raises:
             ResponseNotFound: Not there, or not theirs.
             StillRunning: It has not ended.
         """
-        record, request = self.read.record(owner, response_id)
-        head = record.head
+        head = self.stores.responses.head(response_id)
+        if head is None or head.owner != owner or head.is_gone(self.now()):
+            raise ResponseNotFound(response_id)
         if not head.has_ended:
-            answer = self.read.answer(head)
-            if answer.end is None:
-                raise StillRunning
-            head = replace(head, status=answer.end.status)
+            head = self._ended_by_its_log(head)
+        request = self._request(head)
         # Before, so that a crash in between leaves nothing; after, for who began to continue it meanwhile.
         self._forget(head, request)
         self.stores.responses.bury(head, now=self.now())
         self._forget(head, request)
 
-    def _forget(self, head: Head, request: Request) -> None:
-        if self.forget is not None and head.store:
+    def _ended_by_its_log(self, head: Head) -> Head:
+        try:
+            self.read.record(head.owner, head.id, result=False)  # whether it was accepted at all
+            end = self.read.answer(head).end
+        except LogCorrupt as error:
+            raise StillRunning from error  # until its time is over, for nobody can tell
+        if end is None:
+            raise StillRunning
+        return replace(head, status=end.status)
+
+    def _request(self, head: Head) -> Request | None:
+        """Return the request of one that ran in a thread, for it says where."""
+        if head.thread is None:
+            return None
+        try:
+            return self.read.record(head.owner, head.id, result=False)[1]
+        except LogCorrupt:
+            logger.error("what it left in a thread stays", extra={"response_id": head.id})
+            return None
+
+    def _forget(self, head: Head, request: Request | None) -> None:
+        if self.forget is not None and head.store and (head.thread is None or request is not None):
             self.forget(head, request)

@@ -14,9 +14,14 @@ from meanwhile.operations.tail import AT_ONCE, Tail
 from meanwhile.operations.watch import Watch, Watches
 from meanwhile.storage.stores import Stores
 
-_SLOWER = 1.25
-_FAILURES = 20
-"""Readings in a row that may fail before a stream gives up; with pauses between them, half a minute."""
+_AGAIN = 0.25
+"""After a reading that came too early, the next follows in this part of the fast pause."""
+_SLOWER = 1.2
+"""While nothing comes, pauses grow by this: what ends a silence is noticed after a tenth of it or less."""
+_PATIENCE = 30.0
+"""Seconds for which the table may not answer before a stream gives up."""
+_LASTING = 1.0
+"""Seconds after which a stream counts as watching, even if it has had something to send all the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,8 @@ class Follow:
     """Monotonic."""
     sleep: Callable[[float], Awaitable[None]]
     fast_seconds: float
-    """Between two readings while text flows."""
+    """Between a reading that found something and the next: a little less than a worker's commits are apart,
+    so that readings fall in step with them and find each soon after it was made."""
     slow_seconds: float
     """The longest pause, reached bit by bit while nothing comes."""
     silence_seconds: float
@@ -67,10 +73,12 @@ class _Following:
         self._tail = Tail(follow.stores.log, head)
         self._cursor = after
         """The number of the last event that was yielded."""
-        self._pause = follow.fast_seconds / 2  # the first words should find somebody looking
+        self._again = follow.fast_seconds * _AGAIN
+        """The pause behind a reading that finds nothing."""
         self._heard = self._began = follow.clock()
         self._watch: Watch | None = None
-        self._renew_at = self._began
+        self._renewed_at = self._renew_at = self._began
+        self._failing_since: float | None = None
         self._head_had_ended = False
 
     async def events(self) -> AsyncGenerator[Json | None, None]:
@@ -80,17 +88,23 @@ class _Following:
         try:
             while self._history.answer.end is None:
                 batches = await self._read()
-                for batch in batches:
+                for batch in batches or ():
                     for fact in batch.facts:
                         if self._history.next_seq <= self._cursor:
                             self._history.skip(fact)
-                        else:
-                            yield self._told(self._history.tell(fact))
-                if len(batches) == AT_ONCE or self._history.answer.end is not None:
+                            continue
+                        await self._attend(is_waiting=False)
+                        yield self._told(self._history.tell(fact))
+                if self._history.answer.end is not None:
+                    return
+                await self._attend(is_waiting=True)
+                if batches is not None and len(batches) == AT_ONCE:
                     continue
-                if await self._is_silent():
+                if self._follow.clock() >= self._heard + self._follow.silence_seconds:
+                    self._heard = self._follow.clock()
+                    await self._look_up()
                     yield None
-                await self._rest(something_came=bool(batches))
+                await self._rest(batches)
         finally:
             if self._watch is not None:
                 # Also when the reader has left; not waited for longer than the reader waits.
@@ -102,44 +116,47 @@ class _Following:
         self._heard = self._follow.clock()
         return event
 
-    async def _read(self) -> list[Batch]:
-        for _ in range(_FAILURES):
-            try:
-                return await asyncio.to_thread(self._tail.read)
-            except Unavailable as error:
-                failed = error
-                self._check_time()
-                await self._follow.sleep(max(1.0, self._follow.slow_seconds))
-        raise failed
+    async def _read(self) -> list[Batch] | None:
+        """Return what the log has more; `None` if the table does not answer just now."""
+        now = self._follow.clock()
+        try:
+            batches = await asyncio.to_thread(self._tail.read)
+        except Unavailable:
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            if now >= self._failing_since + _PATIENCE:
+                raise
+            return None
+        self._failing_since = None
+        return batches
 
-    async def _is_silent(self) -> bool:
-        """Watch on; tell whether the reader needs a sign of life, and then look for what no log says."""
-        self._check_time()
-        await self._watch_on()
-        if self._follow.clock() < self._heard + self._follow.silence_seconds:
-            return False
-        self._heard = self._follow.clock()
-        await self._look_up()
-        return True
+    async def _attend(self, *, is_waiting: bool) -> None:
+        """Keep to the time limit, and watch on: also between events, for a reader may take them slowly.
 
-    def _check_time(self) -> None:
-        if self._follow.clock() >= self._began + self._follow.limit_seconds:
+        What is sent within a moment, as most replays are, needs no place among those who watch.
+        """
+        now = self._follow.clock()
+        if now >= self._began + self._follow.limit_seconds:
             raise StreamTimeLimit(self._cursor)
+        if self._watch is None and not is_waiting and now < self._began + _LASTING:
+            return
+        if now >= self._renew_at:
+            await self._watch_on()
 
     async def _watch_on(self) -> None:
-        if self._follow.clock() < self._renew_at:
-            return
-        watches = self._follow.watches
+        watches, now = self._follow.watches, self._follow.clock()
         try:
             if self._watch is None:
                 self._watch = await asyncio.to_thread(watches.begin, self._head, is_known=self._is_new)
             elif not await asyncio.to_thread(self._watch.renew):
-                self._watch = None
-                raise StreamDisplaced(self._cursor)
+                if now < self._renewed_at + watches.seconds:
+                    self._watch = None
+                    raise StreamDisplaced(self._cursor)
+                # It had expired: the reader took nothing for long. Who is back begins anew.
+                self._watch = await asyncio.to_thread(watches.begin, self._head, is_known=False)
         except Unavailable:
-            self._renew_at = self._follow.clock() + 1  # unwatched it comes a little later: no reason to end
+            self._renew_at = now + 1  # unwatched it comes a little later: no reason to end
             return
-        self._renew_at = self._follow.clock() + watches.seconds / 2
+        self._renewed_at, self._renew_at = now, now + watches.seconds / 2
 
     async def _look_up(self) -> None:
         """See what only the head says: that the response was deleted, or that its log cannot be read."""
@@ -152,9 +169,13 @@ class _Following:
             raise LogCorrupt("the head has ended, and the log has not")
         self._head_had_ended = record.head.has_ended  # the log's own end may only have come after our reading
 
-    async def _rest(self, *, something_came: bool) -> None:
+    async def _rest(self, batches: list[Batch] | None) -> None:
         follow = self._follow
-        self._pause = (
-            follow.fast_seconds if something_came else min(self._pause * _SLOWER, follow.slow_seconds)
-        )
-        await follow.sleep(self._pause)
+        if batches:
+            self._again = follow.fast_seconds * _AGAIN
+            await follow.sleep(follow.fast_seconds)
+        elif batches is None:
+            await follow.sleep(max(1.0, follow.slow_seconds))
+        else:
+            await follow.sleep(self._again)
+            self._again = min(self._again * _SLOWER, follow.slow_seconds)

@@ -23,13 +23,15 @@ class Forget:
     threads: Threads
     now: Callable[[], float]
 
-    def __call__(self, head: Head, request: Request) -> None:
+    def __call__(self, head: Head, request: Request | None) -> None:
         """Remove the contents; safe to repeat. One call for a response that nothing has continued.
+
+        The request says where it ran; one that continued nothing needs none.
 
         Raises:
             Unavailable: The table does not answer, or others kept deleting beside it.
         """
-        if request.place is None:
+        if request is None or request.place is None:
             if self.threads.heads.head(chain_of(head.id)) is not None:
                 self._erase(head, chain_of(head.id), 0)
             return

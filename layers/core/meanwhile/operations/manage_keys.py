@@ -69,8 +69,8 @@ class ManageKeys:
             raise KeyNotGood(f"{key_id} is {old.state(at)}; make a new one.")
         lives = None if old.expires_at is None else old.expires_at - old.created_at
         made = self.create(old.owner, name=old.name, scopes=old.scopes, lives=lives)
-        ends = at + overlap if old.expires_at is None else min(at + overlap, old.expires_at)
-        self.keys.expire(old, at=ends)
+        ends = at + overlap if old.ends_at is None else min(at + overlap, old.ends_at)
+        self.keys.overlap(old, until=ends)
         return made, old
 
     def revoke(self, key_id: str) -> ApiKey:

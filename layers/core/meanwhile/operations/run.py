@@ -26,7 +26,9 @@ from meanwhile.operations.ending import failed
 from meanwhile.operations.overdue import attempts_exhausted, deadline_exceeded, interrupted
 
 _CALLS = 3
-"""Model calls of one claim whose streams may break after they have said something."""
+"""Model calls of one claim whose streams may break, but for those that have gone on with an answer."""
+_CONTINUATIONS = 50
+"""Model calls of one claim in all: what cuts a connection every minute keeps no answer from its end."""
 
 Ask = Callable[[Request, Beginning], AsyncGenerator[ModelEvent, None]]
 """Asks a model for what stands behind a beginning; an empty one is that of every answer."""
@@ -110,32 +112,39 @@ class Run:
     ) -> Ended | None:
         """Return the end that we have to give it, or `None` if the model gave its own."""
         error: ProviderError = ProviderBroken("the provider was not asked")
-        continues = claimed.can_continue()
+        continues, fruitless = claimed.can_continue(), 0
         taken_up = resumption(answer, request, continues=continues)
-        for _ in range(_CALLS):
-            transcript, has_spoken = Transcript(answer, taken_up.message), False
+        for _ in range(_CONTINUATIONS):
+            transcript, size = Transcript(answer, taken_up.message), _size(answer)
+            has_spoken = is_refused = False
             try:
                 async with aclosing(self.ask(request, taken_up.beginning)) as events:
                     async for event in events:
+                        if not has_spoken:  # from here on something stands in place of what is given up
+                            commit.add(_applied(answer, taken_up.given_up))
                         has_spoken = True
                         commit.add(transcript.add(event, at=int(self.now())))
                         if answer.end is not None:
                             return None  # how the connection closes does not matter any more
                 error = ProviderBroken("the provider's stream stopped without its own end")
             except NotContinued as refused:
-                error, continues, has_spoken = refused, False, True
+                error, continues, is_refused = refused, False, True
             except ProviderRejected as final:
                 return failed(final.code, str(final), at=self.now())
             except InvalidRequest as final:
                 return failed(final.narrow_code or ProviderRejected.code, final.message, at=self.now())
             except (ProviderBusy, ProviderBroken) as broken:
                 error = broken
+            if not has_spoken and not is_refused:
+                break  # it never said a word, and was asked patiently
+            went_on = taken_up.step is Step.CONTINUE and _size(answer) > size
+            fruitless += not went_on
+            commit.withdraw(answer)
             taken_up = resumption(answer, request, continues=continues)
             if taken_up.step is Step.INTERRUPT:
                 return interrupted(at=self.now())
-            commit.add(_applied(answer, taken_up.given_up))
-            if not has_spoken:
-                break  # it never said a word, and was asked patiently
+            if fruitless >= _CALLS:
+                break
         if isinstance(error, ProviderBusy):
             raise PutDown(error.retry_after or 30)
         return failed(error.code or "provider_error", str(error), at=self.now())
@@ -145,6 +154,11 @@ def _applied(answer: Answer, facts: Sequence[Fact]) -> Sequence[Fact]:
     for fact in facts:
         answer.apply(fact)
     return facts
+
+
+def _size(answer: Answer) -> int:
+    """Return how much of an answer there is, in characters."""
+    return sum(len(part.text) for item in answer.items for part in item.parts)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

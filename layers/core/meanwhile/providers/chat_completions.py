@@ -107,8 +107,11 @@ class ChatCompletions:
             request = client.build_request(
                 "POST", f"{self.base_url.rstrip('/')}/chat/completions", content=body, headers=headers
             )
-            async with patience.next_bytes():
-                response = await client.send(request, stream=True)
+            try:
+                async with patience.next_bytes():
+                    response = await client.send(request, stream=True)
+            except TimeoutError:
+                raise patience.exhausted() from None
             try:
                 if not isinstance(response.stream, httpx.AsyncByteStream):
                     raise ProviderBroken("The provider's answer cannot be streamed.")
@@ -139,20 +142,15 @@ class _Patience:
         self._spoken = True
         self._gap = min(self._gap, _AFTER_THE_END_SECONDS)
 
-    @asynccontextmanager
-    async def next_bytes(self) -> AsyncIterator[None]:
-        """Wait inside this for the next sign of life.
-
-        Raises:
-            ProviderBroken: It did not come in time.
-        """
+    def next_bytes(self) -> asyncio.Timeout:
+        """Return what to wait in for the next sign of life; made for every piece, so nothing but a timer."""
         until = asyncio.get_running_loop().time() + self._gap if self._spoken else self._first
-        try:
-            async with asyncio.timeout_at(until):
-                yield
-        except TimeoutError:
-            what = "stopped sending" if self._spoken else "did not begin to answer in time"
-            raise ProviderBroken(f"The provider {what}.") from None
+        return asyncio.timeout_at(until)
+
+    def exhausted(self) -> ProviderBroken:
+        """Return the error of a sign of life that did not come in time."""
+        what = "stopped sending" if self._spoken else "did not begin to answer in time"
+        return ProviderBroken(f"The provider {what}.")
 
 
 class _Watched(httpx.AsyncByteStream):
@@ -166,8 +164,11 @@ class _Watched(httpx.AsyncByteStream):
         pieces = aiter(self._body)
         size, before = 0, b""
         while True:
-            async with self._patience.next_bytes():
-                piece = await anext(pieces, None)
+            try:
+                async with self._patience.next_bytes():
+                    piece = await anext(pieces, None)
+            except TimeoutError:
+                raise self._patience.exhausted() from None
             if piece is None:
                 return
             size += len(piece)

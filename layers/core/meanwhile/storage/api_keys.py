@@ -39,6 +39,7 @@ class KeyItem(Model):
     scopes = UnicodeSetAttribute(null=True)
     created_at = NumberAttribute()
     expires_at = NumberAttribute(null=True)
+    overlap_until = NumberAttribute(null=True)
     revoked_at = NumberAttribute(null=True)
     owner_index = _OwnerIndex()
 
@@ -51,6 +52,7 @@ class KeyItem(Model):
             scopes=frozenset(self.scopes or ()),
             created_at=int(self.created_at),
             expires_at=None if self.expires_at is None else int(self.expires_at),
+            overlap_until=None if self.overlap_until is None else int(self.overlap_until),
             revoked_at=None if self.revoked_at is None else int(self.revoked_at),
         )
 
@@ -92,13 +94,14 @@ class ApiKeys:
             scopes=set(key.scopes) or None,
             created_at=key.created_at,
             expires_at=key.expires_at,
+            overlap_until=key.overlap_until,
             revoked_at=key.revoked_at,
         )
         with errors_translated():
             item.save()
 
-    def expire(self, key: ApiKey, *, at: int) -> None:
-        """Let a key end at a time.
+    def overlap(self, key: ApiKey, *, until: int) -> None:
+        """Let a key that was replaced end at a time.
 
         Raises:
             Conflict: It is not there.
@@ -106,7 +109,7 @@ class ApiKeys:
         """
         with errors_translated():
             self._items(key.hash).update(
-                actions=[self._items.expires_at.set(at)], condition=self._items.key_hash.exists()
+                actions=[self._items.overlap_until.set(until)], condition=self._items.key_hash.exists()
             )
 
     def revoke(self, key: ApiKey, *, at: int) -> None:

@@ -1,7 +1,7 @@
 """The head of a response as an item, and back."""
 
 from meanwhile.domain.ids import shard_of
-from meanwhile.domain.response import SHARDS, Head, Status
+from meanwhile.domain.response import SHARDS, Head, Status, name_on_tombstone
 from meanwhile.storage.table import HEAD, Item
 
 
@@ -23,10 +23,22 @@ def head_item(items: type[Item], head: Head) -> Item:
     )
 
 
-def key_in_owner_index(head: Head) -> dict[str, dict[str, str]]:
+def buried_item(items: type[Item], head: Head, *, until: int) -> Item:
+    """Return the tombstone of a head."""
+    return items(
+        head.id,
+        HEAD,
+        deleted=True,
+        expires_at=until,
+        stood_in=name_on_tombstone(head.owner, head.id),
+        stood_at=head.created_at,
+    )
+
+
+def key_in_owner_index(head: Head, owner: str) -> dict[str, dict[str, str]]:
     """Return where a head stands in its owner's index, as DynamoDB takes it to go on behind it."""
     return {
-        "owner": {"S": head.owner},
+        "owner": {"S": owner},
         "created_at": {"N": str(head.created_at)},
         "response_id": {"S": head.id},
         "part": {"S": HEAD},
@@ -34,11 +46,11 @@ def key_in_owner_index(head: Head) -> dict[str, dict[str, str]]:
 
 
 def to_head(item: Item) -> Head:
-    """Return the head an item holds; of a tombstone, one that nobody owns."""
+    """Return the head an item holds; of a tombstone, only where in whose list it stood."""
     return Head(
         id=item.response_id,
-        owner=item.owner or "",
-        created_at=int(item.created_at or 0),
+        owner=item.owner or item.stood_in or "",
+        created_at=item.created_at or item.stood_at or 0,
         background=bool(item.background),
         store=bool(item.store),
         expires_at=int(item.expires_at),

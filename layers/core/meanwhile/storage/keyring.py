@@ -67,15 +67,17 @@ class Keyring:
         master_key: str,
         now: Callable[[], float],
         cache_seconds: float,
+        sealing_seconds: float,
     ) -> None:
         self._items = items
         self._kms = kms
         self._master_key = master_key
         self._now = now
         self._cache_seconds = cache_seconds
+        self._sealing_seconds = min(sealing_seconds, cache_seconds)
         self._lock = threading.Lock()
         self._newest: OrderedDict[str, _Cached] = OrderedDict()
-        self._older: OrderedDict[tuple[str, int], _Cached] = OrderedDict()
+        self._opened: OrderedDict[tuple[str, int], _Cached] = OrderedDict()
 
     def seal(self, owner: str, subject: str) -> Seal:
         """Return what seals and opens the content of one response or thread; asks nobody yet."""
@@ -83,6 +85,9 @@ class Keyring:
 
     def current(self, owner: str) -> DataKey:
         """Return the owner's newest key, made now if there is none.
+
+        The table is asked which one it is more often than KMS is asked to open it: whoever was destroyed
+        must not be written for much longer, and what is written once can be read for ever.
 
         Raises:
             OwnerDeleted: Destroyed, for good.
@@ -94,7 +99,15 @@ class Keyring:
             return cached
         asked_at = self._now()
         item = self._newest_item(owner)
-        key = self._unwrap(item) if item else self._make(owner, _FIRST)
+        if item is None:
+            key = self._make(owner, _FIRST)
+        else:
+            with self._lock:
+                opened = self._fresh(self._opened, (owner, int(item.version)))
+            if opened is not None:
+                self._keep_newest(owner, opened, asked_at=asked_at)
+                return opened
+            key = self._unwrap(item)
         self._keep(owner, key, newest=True, asked_at=asked_at)
         return key
 
@@ -110,7 +123,7 @@ class Keyring:
             newest = self._fresh(self._newest, owner)
             if newest is not None and newest.version == version:
                 return newest
-            cached = self._fresh(self._older, (owner, version))
+            cached = self._fresh(self._opened, (owner, version))
         if cached is not None:
             return cached
         asked_at = self._now()
@@ -134,7 +147,7 @@ class Keyring:
     def rotate(self, owner: str) -> int:
         """Make a new version, used for all that is sealed from now on; return its number.
 
-        Other processes go over to it when their cached key's lifetime ends; what is sealed opens for ever.
+        Other processes go over to it when they next ask for the newest; what is sealed opens for ever.
         """
         asked_at = self._now()
         item = self._newest_item(owner)
@@ -233,19 +246,23 @@ class Keyring:
 
     def _keep(self, owner: str, key: DataKey, *, newest: bool, asked_at: float) -> None:
         """Remember a key from when the table was asked for it, however long KMS then took."""
-        cached = _Cached(key, asked_at + self._cache_seconds)
+        if newest:
+            self._keep_newest(owner, key, asked_at=asked_at)
+        with self._lock:
+            _put(self._opened, (owner, key.version), _Cached(key, asked_at + self._cache_seconds))
+
+    def _keep_newest(self, owner: str, key: DataKey, *, asked_at: float) -> None:
         with self._lock:
             held = self._newest.get(owner)
             # A slow look must not set a rotation back that has finished since.
-            if newest and (held is None or held.key.version <= key.version):
-                _put(self._newest, owner, cached)
-            _put(self._older, (owner, key.version), cached)
+            if held is None or held.key.version <= key.version:
+                _put(self._newest, owner, _Cached(key, asked_at + self._sealing_seconds))
 
     def _forget(self, owner: str) -> None:
         with self._lock:
             self._newest.pop(owner, None)
-            for held in [held for held in self._older if held[0] == owner]:
-                del self._older[held]
+            for held in [held for held in self._opened if held[0] == owner]:
+                del self._opened[held]
 
 
 def _context(owner: str, version: int) -> dict[str, str]:

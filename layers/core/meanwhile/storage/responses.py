@@ -10,7 +10,7 @@ from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record, Status
 from meanwhile.storage.blobs import Blobs
-from meanwhile.storage.heads import head_item, key_in_owner_index, to_head
+from meanwhile.storage.heads import buried_item, head_item, key_in_owner_index, to_head
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.leases import new_lease, to_lease
 from meanwhile.storage.log import LOG, to_batch
@@ -162,10 +162,11 @@ class ResponseStore:
     def of_owner(self, owner: str, *, behind: Head | None, since: int, page: int) -> Iterator[Listed]:
         """Yield an owner's responses made `since`, newest first; read `page` at a time, as they are taken.
 
+        Nothing is opened, so that one that does not open hides no other.
         The index follows the table with a delay: the newest may be missing, and what ended look open.
         """
         items = self._items
-        start = key_in_owner_index(behind) if behind else None
+        start = key_in_owner_index(behind, owner) if behind else None
         with errors_translated():
             for item in items.owner_index.query(
                 owner,
@@ -175,8 +176,13 @@ class ResponseStore:
                 last_evaluated_key=start,
             ):
                 if item.part == HEAD and not item.deleted:
-                    head = to_head(item)
-                    yield Listed(head, self._load(head, item)["model"])
+                    yield Listed(to_head(item), item.payload or b"")
+
+    def model_of(self, row: Listed) -> str:
+        """Open what a list shows of a response besides its head."""
+        seal = self._keyring.seal(row.head.owner, row.head.id)
+        model: str = unpack(seal.open(row.sealed, HEAD))["model"]
+        return model
 
     def postpone(self, head: Head, *, due_at: int, resends: int) -> bool:
         """Say when to look again; `False` if another sweep said so first, or it has ended."""
@@ -214,7 +220,7 @@ class ResponseStore:
                 for item in parts:
                     if item.part != HEAD:
                         batch.save(items(head.id, item.part, deleted=True, expires_at=until))
-            items(head.id, HEAD, deleted=True, expires_at=until).save()
+            buried_item(items, head, until=until).save()
 
     def _content(self, head: Head, part: str, content: Any) -> Item:
         item = self._items(head.id, part, expires_at=head.expires_at)

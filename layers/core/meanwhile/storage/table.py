@@ -11,7 +11,8 @@
 | `watch#...`  | that an owner's response is being watched (see `watches.py`)  |
 
 Content sits in `payload`, or in the bucket under the key in `blob`. A deleted part stays as a tombstone:
-its keys, `deleted` and `expires_at`.
+its keys, `deleted` and `expires_at`; a head's also says where it stood in whose list, for who is turning
+the pages, and names nobody. Without `owner` and `created_at` it is in no index.
 """
 
 from collections.abc import Iterator, Sequence
@@ -85,6 +86,8 @@ class Item(Model):
     # head
     owner = UnicodeAttribute(null=True)
     created_at = NumberAttribute(null=True)
+    stood_in = UnicodeAttribute(null=True)
+    stood_at = NumberAttribute(null=True)
     background = BooleanAttribute(null=True)
     store = BooleanAttribute(null=True)
     status = UnicodeAttribute(null=True)
@@ -162,11 +165,18 @@ def errors_translated() -> Iterator[None]:
             raise Conflict from error
         if "TransactionConflict" in why:
             raise _Disturbed from error
-        raise Unavailable(f"the table did not answer: {error.cause_response_code or 'no answer'}") from error
+        raise Unavailable(f"the table did not answer: {_code_of(error) or 'no answer'}") from error
     except PynamoDBException as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if _code_of(error) == "ConditionalCheckFailedException":
             raise Conflict from error
-        raise Unavailable(f"the table did not answer: {error.cause_response_code or 'no answer'}") from error
+        raise Unavailable(f"the table did not answer: {_code_of(error) or 'no answer'}") from error
+
+
+def _code_of(error: PynamoDBException) -> str | None:
+    """Return DynamoDB's own code; the library's property fails where there was no answer to a request."""
+    response = getattr(error.cause, "response", None) or {}
+    code: str | None = response.get("Error", {}).get("Code")
+    return code
 
 
 def put_together(items: type[Item], rows: Sequence[Item]) -> None:

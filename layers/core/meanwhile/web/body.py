@@ -15,10 +15,15 @@ MAX_BYTES = 4_500_000
 
 MAX_DEPTH = 100
 
+MAX_NESTED = 100_000
+"""Objects and arrays in one body: each takes a hundred times the bytes it came in."""
+
 _DRAINED_BYTES = 4 * MAX_BYTES
 """A client that is still sending does not read, so a body that is too large is read on for a while."""
 
 _LONGEST_INTEGER = 40
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string of JSON, or one that never ends: so that looking for the next is never done twice."""
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
 Path = tuple[Any, ...]
@@ -52,6 +57,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     Raises:
         InvalidRequest: It is no JSON object, or holds a character, number or nesting that is refused.
     """
+    if _holds_too_much(raw):
+        raise InvalidRequest(f"The body holds more than {MAX_NESTED} objects and arrays.")
     try:
         found = json.loads(
             raw.decode(), parse_constant=_refuse_number, parse_float=_float, parse_int=_integer
@@ -62,6 +69,17 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise InvalidRequest("The body of the request must be a JSON object.", code="invalid_type")
     _check(found, strings=b"\\u" in raw)
     return found
+
+
+def _holds_too_much(raw: bytes) -> bool:
+    """Whether more objects and arrays begin in a body than are taken; none of them is made."""
+    if _opened(raw) <= MAX_NESTED:  # most bodies are done here, brackets within strings counted
+        return False
+    return _opened(_STRING.sub(b"", raw)) > MAX_NESTED
+
+
+def _opened(text: bytes) -> int:
+    return text.count(b"{") + text.count(b"[")
 
 
 def _check(root: Any, *, strings: bool) -> None:

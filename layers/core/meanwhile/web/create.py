@@ -167,16 +167,18 @@ def _check_calls(items: Sequence[Json]) -> None:
 
 
 def _check_tools(body: CountInputTokens, names: Sequence[str]) -> None:
+    known: set[str] = set()
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name in known:
             param = f"tools[{index}].name"
             raise InvalidRequest(f"Duplicate tool name at '{param}'.", param=param, code="invalid_value")
+        known.add(name)
     choice = body.tool_choice
-    if isinstance(choice, FunctionChoice) and choice.name not in names:
+    if isinstance(choice, FunctionChoice) and choice.name not in known:
         raise _not_among_tools("tool_choice.name")
     if isinstance(choice, AllowedTools):
         for index, tool in enumerate(choice.tools):
-            if tool.name not in names:
+            if tool.name not in known:
                 raise _not_among_tools(f"tool_choice.tools[{index}].name")
     if choice == "required" and not names:
         raise InvalidRequest("Tool choice 'required' must be specified with 'tools'.", param="tool_choice")

@@ -46,7 +46,11 @@ async def frames(
         yield frame({"type": "error", "sequence_number": max(0, cursor), "error": error_object(error)})
 
 
+_LINE_BREAKS = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"})
+"""JSON lets them be, and clients that read line by line take them for ends of lines."""
+
+
 def frame(event: Json) -> bytes:
-    """Return one event as a frame; JSON has no line breaks of its own."""
-    data = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    """Return one event as a frame, its JSON on one line."""
+    data = json.dumps(event, ensure_ascii=False, separators=(",", ":")).translate(_LINE_BREAKS)
     return f"event: {event['type']}\ndata: {data}\n\n".encode()

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from meanwhile.domain.errors import InvalidRequest
-from meanwhile.web.params import param_of
+from meanwhile.web.params import TAG, param_of
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -23,6 +23,9 @@ _EXPECTED = {
     "model_type": "an object",
     "model_attributes_type": "an object",
 }
+
+_TAG = repr(TAG).strip("'")
+"""As pydantic writes it where it lists the tags it knows."""
 
 _ROLES = "'user', 'assistant', 'system' or 'developer'"
 
@@ -86,8 +89,6 @@ def invalid(errors: Sequence[Any], *, skip: int = 0) -> InvalidRequest:
     """Return the first of pydantic's errors as ours, without the first `skip` steps of its path."""
     first = errors[0]
     path = tuple(first["loc"])[skip:]
-    if path and path[-1] == "[key]":  # a key that is wrong is content: name what it is a key of
-        path = path[:-2]
     read: _Reader = _READERS.get(str(first["type"]), _other)
     return read(first, path)
 
@@ -123,7 +124,7 @@ def _literal(error: Mapping[str, Any], path: tuple[Any, ...]) -> InvalidRequest:
 
 def _no_member(error: Mapping[str, Any], path: tuple[Any, ...]) -> InvalidRequest:
     """No member of a union fits."""
-    tags = [tag.strip("'<>") for tag in error["ctx"].get("expected_tags", "").split(", ")]
+    tags = [tag.strip("'").removeprefix(_TAG) for tag in error["ctx"].get("expected_tags", "").split(", ")]
     if error["ctx"]["discriminator"] == "text_or_list()":
         param = param_of(path)
         return _error(f"Invalid type for '{param}': expected a string or an array.", param, "invalid_type")

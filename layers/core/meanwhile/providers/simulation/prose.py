@@ -33,6 +33,31 @@ _SYLLABLES = [
     "nar",
     "os",
     "pel",
+    "qua",
+    "rin",
+    "sut",
+    "tam",
+    "ul",
+    "vex",
+    "wig",
+    "yar",
+    "zo",
+    "bre",
+    "clu",
+    "dra",
+    "fro",
+    "gly",
+    "ham",
+    "ike",
+    "jun",
+    "kest",
+    "lu",
+    "mab",
+    "nev",
+    "opp",
+    "pru",
+    "rosk",
+    "thi",
 ]
 _ARTICLES = ["the", "the", "the", "every", "no", "this", "that", "one", "their", "our", "some", "another"]
 
@@ -71,7 +96,7 @@ def _sentence(dice: Dice) -> Sequence[str]:
     clause = _clause(dice)
     if dice.roll(3) == 0:
         clause += f", {dice.pick(_JOINTS)} {_clause(dice)}"
-    if dice.roll(6) == 0:
+    if dice.roll(12) == 0:
         clause += f" {dice.pick(WORDS.phrases)}"
     elif dice.roll(2):
         clause += f" {_when(dice)}"
@@ -96,7 +121,7 @@ def _name(dice: Dice) -> str:
 
 
 def _thing(dice: Dice) -> str:
-    if dice.roll(8) == 0:
+    if dice.roll(6) == 0:
         return _name(dice)
     article = dice.pick(_ARTICLES)
     noun = dice.pick(WORDS.nouns)

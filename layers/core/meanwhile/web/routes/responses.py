@@ -65,6 +65,8 @@ async def create(request: Request, owner: Owner) -> Response:
     logger.info("response asked for again" if taken.replayed else "response accepted", extra=about)
     headers = {REPLAYED: "true"} if taken.replayed else {}
     if asked.stream:
+        if taken.replayed:  # what was stored is what every reader is shown
+            _, asked = await run_in_threadpool(wiring.read().record, owner, head.id, result=False)
         return _streamed(frames(head, asked, is_new=not taken.replayed), headers)
     if taken.replayed and (asked.background or head.has_ended):
         found = await run_in_threadpool(wiring.read(), owner, head.id)

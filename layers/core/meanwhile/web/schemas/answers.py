@@ -248,10 +248,11 @@ class ResponseList(Shown):
 
 
 class CancelledAll(Shown):
-    """How many were cancelled, and whether some are left."""
+    """How many were cancelled, how many cannot be for they do not open, and whether some are left."""
 
     object: Literal["response.cancelled_all"]
     cancelled: Annotated[int, Field(ge=0)]
+    unreadable: Annotated[int, Field(ge=0)]
     has_more: bool
 
 

@@ -2,10 +2,17 @@
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticKnownError
+
+from meanwhile.web.params import TAG
 
 MAX_STRING = 10_485_760
 """Characters of one string of content: 10 MiB."""
+
+MAX_PARTS = 10_000
+"""Items of an input, and parts of an item: more than any conversation has."""
 
 Content = Annotated[str, Field(max_length=MAX_STRING)]
 ItemId = Annotated[str, Field(min_length=1, max_length=128)]
@@ -14,6 +21,20 @@ FunctionName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 NotYet: TypeAlias = None
 """The type of a parameter that is known but not available yet: only null is taken."""
+
+
+def only(*honoured: str) -> AfterValidator:
+    """Refuse the other words of the API, as a parameter that is not available yet; null is always taken."""
+
+    def check(value: str | None) -> str | None:
+        if value is None or value in honoured:
+            return value
+        raise PydanticKnownError("none_required")
+
+    return AfterValidator(check)
+
+
+STRING, ARRAY = f"{TAG}string", f"{TAG}array"
 
 Includable = Literal[
     "file_search_call.results",
@@ -32,6 +53,16 @@ class Setting(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_one_unknown_name(cls, value: Any) -> Any:
+        """Leave one unknown name of many: each is an error of its own, and one says it all."""
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        if not isinstance(value, dict) or len(value) <= len(known):
+            return value
+        unknown = next(name for name in value if name not in known)
+        return {name: each for name, each in value.items() if name in known or name == unknown}
+
 
 class Said(BaseModel):
     """Part of a conversation: SDKs add names of their own to what they send back, and those are dropped."""
@@ -39,31 +70,37 @@ class Said(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
+def listed(*, most: int, least: int = 0) -> FieldInfo:
+    """Return the bounds of a list. Its first wrong element is its only error: others would say no more."""
+    bounds: FieldInfo = Field(min_length=least, max_length=most, fail_fast=True)
+    return bounds
+
+
 def _type_of(value: Any) -> Any:
     return value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
 
 
 def by_type(value: Any) -> str | None:
-    """Tell the members of a union apart. Tags stand in angle brackets, so that no path confuses them."""
+    """Tell the members of a union apart. Tags begin with `TAG`, so that no path confuses them."""
     found = _type_of(value)
-    return f"<{found}>" if isinstance(found, str) else None
+    return f"{TAG}{found}" if isinstance(found, str) else None
 
 
 def text_or_list(value: Any) -> str | None:
     """Tell a string from a list."""
     if isinstance(value, str):
-        return "<string>"
-    return "<array>" if isinstance(value, list) else None
+        return STRING
+    return ARRAY if isinstance(value, list) else None
 
 
 def text_or_object(value: Any) -> str | None:
     """Tell a string from an object, and objects by their type."""
-    return "<string>" if isinstance(value, str) else by_type(value)
+    return STRING if isinstance(value, str) else by_type(value)
 
 
 def item_type(value: Any) -> str | None:
     """Tell items apart. A message needs no type; an assistant's has other parts than those it reads."""
     role = value.get("role") if isinstance(value, dict) else getattr(value, "role", None)
     if _type_of(value) == "message" or (_type_of(value) is None and role is not None):
-        return "<message of assistant>" if role == "assistant" else "<message>"
+        return f"{TAG}message of assistant" if role == "assistant" else f"{TAG}message"
     return by_type(value)

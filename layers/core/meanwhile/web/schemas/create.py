@@ -2,11 +2,23 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticKnownError
 
-from meanwhile.web.schemas.base import Content, Includable, NotYet, Setting, text_or_list
+from meanwhile.web.schemas.base import (
+    ARRAY,
+    MAX_PARTS,
+    STRING,
+    Content,
+    Includable,
+    NotYet,
+    Setting,
+    listed,
+    text_or_list,
+)
 from meanwhile.web.schemas.items import InputItem
 from meanwhile.web.schemas.options import (
+    MAX_TOOLS,
     FunctionTool,
     ReasoningOptions,
     StreamOptions,
@@ -16,14 +28,35 @@ from meanwhile.web.schemas.options import (
 
 _MOST_TOKENS = 2**31 - 1
 
+_MOST_PAIRS, _LONGEST_KEY = 16, 64
+
+
+def _refuse_keys(pairs: Any) -> Any:
+    """Refuse too many keys, and one that is too long, by the name of the whole: a key may be private.
+
+    Before the values are looked at, of which each wrong one is an error of its own.
+    """
+    if not isinstance(pairs, dict):
+        return pairs
+    if len(pairs) > _MOST_PAIRS:
+        limits = {"field_type": "Dictionary", "max_length": _MOST_PAIRS, "actual_length": len(pairs)}
+        raise PydanticKnownError("too_long", limits)
+    if any(len(key) > _LONGEST_KEY for key in pairs):
+        raise PydanticKnownError("string_too_long", {"max_length": _LONGEST_KEY})
+    return pairs
+
+
 MetadataValue = Annotated[str, Field(max_length=512)]
-MetadataKey = Annotated[str, Field(max_length=64)]
+MetadataKey = Annotated[str, Field(max_length=_LONGEST_KEY)]
+Metadata = Annotated[
+    dict[MetadataKey, MetadataValue], Field(max_length=_MOST_PAIRS), BeforeValidator(_refuse_keys)
+]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
 ModelId = Annotated[str, Field(min_length=1, max_length=256)]
 Input = Annotated[
-    Annotated[Content, Tag("<string>")] | Annotated[list[InputItem], Field(min_length=1), Tag("<array>")],
+    Annotated[Content, Tag(STRING)] | Annotated[list[InputItem], listed(least=1, most=MAX_PARTS), Tag(ARRAY)],
     Discriminator(text_or_list),
 ]
 
@@ -34,7 +67,7 @@ class CountInputTokens(Setting):
     model: ModelId | None = None
     input: Input | None = None
     instructions: Content | None = None
-    tools: list[FunctionTool] | None = None
+    tools: Annotated[list[FunctionTool], listed(most=MAX_TOOLS)] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     text: Text | None = None
@@ -42,6 +75,7 @@ class CountInputTokens(Setting):
     truncation: Literal["auto", "disabled"] | None = None
 
     conversation: NotYet = None
+    personality: NotYet = None
     previous_response_id: NotYet = None
 
 
@@ -54,11 +88,11 @@ class CreateResponse(CountInputTokens):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     store: bool | None = None
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)] | None = None
+    metadata: Metadata | None = None
 
     max_tool_calls: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] | None = None
     max_output_tokens: Annotated[int, Field(ge=16, le=_MOST_TOKENS)] | None = None
-    include: list[Includable] | None = None
+    include: Annotated[list[Includable], listed(most=64)] | None = None
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -66,7 +100,7 @@ class CreateResponse(CountInputTokens):
     frequency_penalty: Penalty | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
-    service_tier: Literal["auto", "default", "flex", "priority"] | None = None
+    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"] | None = None
     safety_identifier: Annotated[str, Field(max_length=128)] | None = None
     prompt_cache_key: Annotated[str, Field(max_length=128)] | None = None
     prompt_cache_options: dict[str, Any] | None = None

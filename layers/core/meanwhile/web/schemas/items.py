@@ -4,7 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from meanwhile.web.params import TAG
 from meanwhile.web.schemas.base import (
+    ARRAY,
+    MAX_PARTS,
+    STRING,
     CallId,
     Content,
     ItemId,
@@ -13,6 +17,7 @@ from meanwhile.web.schemas.base import (
     Said,
     by_type,
     item_type,
+    listed,
     text_or_list,
 )
 
@@ -33,13 +38,17 @@ class InputImage(Said):
     detail: Literal["low", "high", "auto", "original"] | None = "auto"
 
 
+Objects = Annotated[list[dict[str, Any]], listed(most=100_000)]
+"""Any that a provider has made; as many as an answer has tokens."""
+
+
 class OutputText(Said):
     """Text that a model wrote."""
 
     type: Literal["output_text"]
     text: Content
-    annotations: list[dict[str, Any]] | None = Field(default_factory=list)
-    logprobs: list[dict[str, Any]] | None = Field(default_factory=list)
+    annotations: Objects | None = Field(default_factory=list)
+    logprobs: Objects | None = Field(default_factory=list)
 
 
 class Refusal(Said):
@@ -64,19 +73,19 @@ class ReasoningText(Said):
 
 
 InputPart = Annotated[
-    Annotated[InputText, Tag("<input_text>")] | Annotated[InputImage, Tag("<input_image>")],
+    Annotated[InputText, Tag(f"{TAG}input_text")] | Annotated[InputImage, Tag(f"{TAG}input_image")],
     Discriminator(by_type),
 ]
 OutputPart = Annotated[
-    Annotated[OutputText, Tag("<output_text>")] | Annotated[Refusal, Tag("<refusal>")],
+    Annotated[OutputText, Tag(f"{TAG}output_text")] | Annotated[Refusal, Tag(f"{TAG}refusal")],
     Discriminator(by_type),
 ]
 InputParts = Annotated[
-    Annotated[Content, Tag("<string>")] | Annotated[list[InputPart], Field(min_length=1), Tag("<array>")],
+    Annotated[Content, Tag(STRING)] | Annotated[list[InputPart], listed(least=1, most=MAX_PARTS), Tag(ARRAY)],
     Discriminator(text_or_list),
 ]
 OutputParts = Annotated[
-    Annotated[Content, Tag("<string>")] | Annotated[list[OutputPart], Tag("<array>")],
+    Annotated[Content, Tag(STRING)] | Annotated[list[OutputPart], listed(most=MAX_PARTS), Tag(ARRAY)],
     Discriminator(text_or_list),
 ]
 
@@ -128,16 +137,16 @@ class Reasoning(Said):
     id: ItemId | None = None
     type: Literal["reasoning"]
     status: ItemStatus | None = "completed"
-    summary: list[SummaryText] = Field(default_factory=list)
-    content: list[ReasoningText] | None = None
+    summary: Annotated[list[SummaryText], listed(most=MAX_PARTS)] = Field(default_factory=list)
+    content: Annotated[list[ReasoningText], listed(most=MAX_PARTS)] | None = None
     encrypted_content: Content | None = None
 
 
 InputItem = Annotated[
-    Annotated[InputMessage, Tag("<message>")]
-    | Annotated[AssistantMessage, Tag("<message of assistant>")]
-    | Annotated[FunctionCall, Tag("<function_call>")]
-    | Annotated[FunctionCallOutput, Tag("<function_call_output>")]
-    | Annotated[Reasoning, Tag("<reasoning>")],
+    Annotated[InputMessage, Tag(f"{TAG}message")]
+    | Annotated[AssistantMessage, Tag(f"{TAG}message of assistant")]
+    | Annotated[FunctionCall, Tag(f"{TAG}function_call")]
+    | Annotated[FunctionCallOutput, Tag(f"{TAG}function_call_output")]
+    | Annotated[Reasoning, Tag(f"{TAG}reasoning")],
     Discriminator(item_type),
 ]

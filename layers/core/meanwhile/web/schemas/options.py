@@ -4,7 +4,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from meanwhile.web.schemas.base import FunctionName, Setting, by_type, text_or_object
+from meanwhile.web.params import TAG
+from meanwhile.web.schemas.base import (
+    STRING,
+    FunctionName,
+    NotYet,
+    Setting,
+    by_type,
+    listed,
+    only,
+    text_or_object,
+)
+
+MAX_TOOLS = 128
+"""As in the API."""
 
 
 class FunctionTool(Setting):
@@ -15,8 +28,10 @@ class FunctionTool(Setting):
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
-    allowed_callers: list[Literal["direct"]] | None = None
+    allowed_callers: Annotated[list[Literal["direct"]], listed(most=16)] | None = None
     defer_loading: Literal[False] | None = None
+    async_: Annotated[Literal[False] | None, Field(alias="async")] = None
+    output_schema: NotYet = None
 
 
 class FunctionChoice(Setting):
@@ -31,13 +46,13 @@ class AllowedTools(Setting):
 
     type: Literal["allowed_tools"]
     mode: Literal["auto", "required"]
-    tools: Annotated[list[FunctionChoice], Field(min_length=1)]
+    tools: Annotated[list[FunctionChoice], listed(least=1, most=MAX_TOOLS)]
 
 
 ToolChoice = Annotated[
-    Annotated[Literal["none", "auto", "required"], Tag("<string>")]
-    | Annotated[FunctionChoice, Tag("<function>")]
-    | Annotated[AllowedTools, Tag("<allowed_tools>")],
+    Annotated[Literal["none", "auto", "required"], Tag(STRING)]
+    | Annotated[FunctionChoice, Tag(f"{TAG}function")]
+    | Annotated[AllowedTools, Tag(f"{TAG}allowed_tools")],
     Discriminator(text_or_object),
 ]
 
@@ -65,9 +80,9 @@ class JsonSchema(Setting):
 
 
 TextFormat = Annotated[
-    Annotated[PlainText, Tag("<text>")]
-    | Annotated[JsonObject, Tag("<json_object>")]
-    | Annotated[JsonSchema, Tag("<json_schema>")],
+    Annotated[PlainText, Tag(f"{TAG}text")]
+    | Annotated[JsonObject, Tag(f"{TAG}json_object")]
+    | Annotated[JsonSchema, Tag(f"{TAG}json_schema")],
     Discriminator(by_type),
 ]
 
@@ -86,6 +101,9 @@ class ReasoningOptions(Setting):
     summary: Literal["auto", "concise", "detailed"] | None = None
     generate_summary: Literal["auto", "concise", "detailed"] | None = None
     """The older name of `summary`."""
+    context: Annotated[Literal["auto", "current_turn", "all_turns"] | None, only("auto")] = None
+    """Which earlier thoughts the model sees: what the provider shows it, and no choice here."""
+    mode: Annotated[str | None, only("standard")] = None
 
 
 class StreamOptions(Setting):

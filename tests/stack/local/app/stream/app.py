@@ -22,6 +22,7 @@ async def stream(request: Request) -> Response:
                 "path": request.url.path,
                 "query": request.url.query,
                 "headers": context,
+                "name": request.headers.get("x-name"),
                 "pid": os.getpid(),
             }
             told["body"] = (await request.body()).decode()
