@@ -213,6 +213,8 @@ class About:
     title: str | None = None
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    pinned: tuple[str, ...] = ()
+    """Ids of items that a model is always shown, however long the conversation grows."""
     version: int = 1
     """Goes up by one with every update."""
     created_at: float = 0

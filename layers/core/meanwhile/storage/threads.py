@@ -223,7 +223,12 @@ class ThreadStore:
     def _about_row(self, head: ThreadHead, about: About) -> Part:
         created_at = to_millis(about.created_at)
         row = self._parts(head.id, ABOUT, version=about.version, created_at=created_at)
-        said = {"title": about.title, "tags": list(about.tags), "metadata": dict(about.metadata)}
+        said = {
+            "title": about.title,
+            "tags": list(about.tags),
+            "metadata": dict(about.metadata),
+            "pinned": list(about.pinned),
+        }
         seal = self._keyring.seal(head.owner, head.id)
         row.payload = seal.close(pack(said), ABOUT, about.version, created_at)
         return row
@@ -238,6 +243,7 @@ class ThreadStore:
             title=said["title"],
             tags=tuple(said["tags"]),
             metadata=said["metadata"],
+            pinned=tuple(said["pinned"]),
             version=version,
             created_at=to_seconds(created_at),
         )
