@@ -1,14 +1,16 @@
 """Resolve: where in a thread a request runs that continues a response, or a conversation."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ResponseNotFound, SlotTaken
-from meanwhile.domain.ids import new_id
+from meanwhile.domain.ids import is_id, new_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
 from meanwhile.domain.threads import (
     CHAIN,
+    CONVERSATION,
     MAX_ITEMS,
     Path,
     Place,
@@ -24,6 +26,8 @@ from meanwhile.storage.stores import Threads
 MAX_INPUT = MAX_ITEMS - 100
 """Input items of a request in a thread: with the output they go into one batch."""
 _DAY = 86_400
+_PREFIX = re.compile(r"[a-z]{2,4}(?=_)")
+"""Of ids as they are made here; callers give others, which would not do in a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +55,7 @@ class Resolve:
         """
         if request.conversation is None and request.previous_response_id is None:
             return head, request
-        if request.conversation is not None and request.previous_response_id is not None:
-            raise InvalidRequest(
-                "Give 'conversation' or 'previous_response_id', not both.", param="previous_response_id"
-            )
-        if len(request.input) > MAX_INPUT:
-            raise InvalidRequest(f"No more than {MAX_INPUT} items can be added at once.", param="input")
+        refuse_unfit(request)
         if request.conversation is not None:
             place = self._in_conversation(head, request.conversation)
             request = replace(request, input=[_renamed(item) for item in request.input])
@@ -70,11 +69,18 @@ class Resolve:
             self.lock.give_back(head.thread, head.id)
 
     def _in_conversation(self, head: Head, conversation_id: str) -> Place:
-        conversation = self.lock.take(head.owner, conversation_id, head.id)
+        if not is_id(CONVERSATION, conversation_id):
+            raise ConversationNotFound(conversation_id[:64], param="conversation")
+        try:
+            conversation = self.lock.take(head.owner, conversation_id, head.id)
+        except ConversationNotFound as error:
+            raise ConversationNotFound(conversation_id, param="conversation") from error
         tip, _ = self.recall.tip(head.owner, conversation_id, conversation.tip, head.id)
         return Place(path=conversation.path, position=tip)
 
     def _behind(self, head: Head, previous_id: str) -> Place:
+        if not is_id("resp", previous_id):
+            raise _no_such(previous_id[:64])
         try:
             record, request = self.read.record(head.owner, previous_id)
             previous = record.head
@@ -162,8 +168,25 @@ class Resolve:
         return replace(place, kept_until=until + _DAY)
 
 
+def refuse_unfit(request: Request) -> None:
+    """Refuse what runs in no thread, whatever is in it.
+
+    Raises:
+        InvalidRequest: It continues two things at once, or has too much input.
+    """
+    if request.conversation is None and request.previous_response_id is None:
+        return
+    if request.conversation is not None and request.previous_response_id is not None:
+        raise InvalidRequest(
+            "Give 'conversation' or 'previous_response_id', not both.", param="previous_response_id"
+        )
+    if len(request.input) > MAX_INPUT:
+        raise InvalidRequest(f"No more than {MAX_INPUT} items can be added at once.", param="input")
+
+
 def _renamed(item: Json) -> Json:
-    return {**item, "id": new_id(str(item["id"]).partition("_")[0])}
+    known = _PREFIX.match(item["id"])
+    return {**item, "id": new_id(known[0] if known else "item")}
 
 
 _WHY = {Status.FAILED: "has failed", Status.CANCELLED: "was cancelled"}

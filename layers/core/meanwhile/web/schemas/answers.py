@@ -179,6 +179,12 @@ class IncompleteDetails(Shown):
     reason: Literal["max_output_tokens", "content_filter"]
 
 
+class ResponseConversation(Shown):
+    """The conversation that it runs in."""
+
+    id: str
+
+
 class Response(Shown):
     """One answer: where it stands, and what was asked."""
 
@@ -197,7 +203,7 @@ class Response(Shown):
     output: list[OutputItem]
     parallel_tool_calls: bool
     previous_response_id: str | None
-    conversation: None
+    conversation: ResponseConversation | None
     prompt_cache_key: str | None
     reasoning: ShownReasoningOptions
     safety_identifier: str | None
