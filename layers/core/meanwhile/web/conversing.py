@@ -11,9 +11,10 @@ from meanwhile.domain.request import Json
 from meanwhile.operations.conversations import Conversation, ConversationPage
 from meanwhile.operations.items import Item
 
-_PAIR = re.compile(r"metadata\[([^\]]{1,64})\]", re.DOTALL)
+_PAIR = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
 _MOST_PAIRS, _LONGEST_VALUE = 16, 512
-_SECONDS = re.compile("[0-9]{1,11}")
+_SECONDS = re.compile("[0-9]{9,11}")
+"""Since 1973: eight digits are a date."""
 
 
 def shown(conversation: Conversation) -> Json:
