@@ -119,12 +119,13 @@ async def test_the_lock_ends_with_its_response(end: str, http: httpx.AsyncClient
     assert await said(http, it) == (["Hello", "Good day"] if end == "unmended" else [])
 
 
+@pytest.mark.parametrize("call", ["Query", "BatchWriteItem"])
 async def test_what_cannot_be_stored_leaves_the_conversation_free(
-    http: httpx.AsyncClient, world: World
+    call: str, http: httpx.AsyncClient, world: World
 ) -> None:
     """Its caller asks again, and must not be told that somebody else is first."""
     it = await talk(http)
-    world.when("BatchWriteItem", unreachable)
+    world.when(call, unreachable)
 
     failed = await http.post("/responses", json=ASKED | {"conversation": it})
 

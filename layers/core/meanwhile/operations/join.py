@@ -56,7 +56,7 @@ class Join:
             return
         except LogCorrupt:
             logger.error(
-                "a thread that cannot be read", extra={"response_id": head.id, "thread": head.thread}
+                "a thread that cannot be read", extra={"response_id": head.id, "thread_id": head.thread}
             )
         self._let_go(head, added)
 

@@ -2,15 +2,23 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ResponseNotFound, SlotTaken
-from meanwhile.domain.ids import is_id, new_id
+from meanwhile.domain.errors import (
+    ConversationNotFound,
+    InvalidRequest,
+    RequestError,
+    ResponseNotFound,
+    ServiceError,
+    SlotTaken,
+    Unavailable,
+)
+from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
 from meanwhile.domain.threads import (
     CHAIN,
-    CONVERSATION,
     MAX_ITEMS,
     Path,
     Place,
@@ -69,18 +77,22 @@ class Resolve:
             self.lock.give_back(head.thread, head.id)
 
     def _in_conversation(self, head: Head, conversation_id: str) -> Place:
-        if not is_id(CONVERSATION, conversation_id):
-            raise ConversationNotFound(conversation_id[:64], param="conversation")
+        if not Path.root(conversation_id).is_conversation:  # chains are threads, too
+            raise ConversationNotFound(conversation_id, param="conversation")
         try:
             conversation = self.lock.take(head.owner, conversation_id, head.id)
+            tip, _ = self.recall.tip(head.owner, conversation_id, conversation.tip, head.id)
         except ConversationNotFound as error:
             raise ConversationNotFound(conversation_id, param="conversation") from error
-        tip, _ = self.recall.tip(head.owner, conversation_id, conversation.tip, head.id)
+        except RequestError:
+            raise
+        except ServiceError:
+            with suppress(Unavailable):
+                self.lock.give_back(conversation_id, head.id)
+            raise
         return Place(path=conversation.path, position=tip)
 
     def _behind(self, head: Head, previous_id: str) -> Place:
-        if not is_id("resp", previous_id):
-            raise _no_such(previous_id[:64])
         try:
             record, request = self.read.record(head.owner, previous_id)
             previous = record.head

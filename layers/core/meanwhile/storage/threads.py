@@ -1,9 +1,11 @@
 """Heads of threads: whose they are, what runs in them, what is said about them, and both their indexes."""
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from meanwhile.domain.errors import LogCorrupt, named
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.response import SHARDS
 from meanwhile.domain.threads import CONVERSATION, About, Path, ThreadHead
@@ -11,6 +13,8 @@ from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.payload import pack, unpack
 from meanwhile.storage.table import Conflict, errors_translated
 from meanwhile.storage.thread_table import ABOUT, HEAD, Part, parts_at, to_millis, to_seconds
+
+logger = logging.getLogger(__name__)
 
 ABOUTS_AT_ONCE = 100
 
@@ -58,10 +62,22 @@ class ThreadStore:
         return (self._to_head(found[HEAD]), about) if about else None
 
     def abouts(self, owner: str, threads: Sequence[str]) -> dict[str, About]:
-        """Return what is said about up to 100 conversations, in one call, by id; without those deleted."""
+        """Return what is said about up to 100 conversations, in one call, by id.
+
+        Without those that are deleted, and those that do not open: they must hide no other.
+        """
         rows = parts_at(self._parts, [(thread, ABOUT) for thread in threads]) if threads else []
-        found = {row.thread_id: self._to_about(owner, row) for row in rows}
-        return {thread: about for thread, about in found.items() if about}
+        found: dict[str, About] = {}
+        for row in rows:
+            try:
+                about = self._to_about(owner, row)
+            except LogCorrupt as error:
+                said = {"thread_id": row.thread_id} | named(error)
+                logger.error("a conversation that cannot be listed", extra=said)
+                continue
+            if about is not None:
+                found[row.thread_id] = about
+        return found
 
     def update_about(self, head: ThreadHead, about: About) -> bool:
         """Write what is said, over the version before it; `False` if another version is there."""
