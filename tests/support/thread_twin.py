@@ -129,7 +129,8 @@ class TwinThreadStore:
         self, owner: str, thread: str, response_id: str, *, now: float, instead_of: str | None = None
     ) -> ThreadHead | None:
         def free(head: ThreadHead) -> bool:
-            return head.owner == owner and head.lock in {None, response_id, instead_of}
+            theirs = head.owner == owner and head.path.is_conversation
+            return theirs and head.lock in {None, response_id, instead_of}
 
         self._change(thread, free, lock=response_id, locked_at=now)
         head = self._rows.heads.get(thread)

@@ -19,6 +19,7 @@ from meanwhile.storage.stores import Threads
 _LOOKED_AT = 1_000
 """Conversations that one call looks at for those that were asked for."""
 _ROWS_A_QUERY = 100
+_LONGEST_CURSOR, _MILLIS_DIGITS = 100, 15
 _BURIED_AT_ONCE = 500
 """Parts that a delete removes itself; the sweeper sees to the rest."""
 
@@ -248,7 +249,8 @@ def _from_cursor(cursor: str | None) -> tuple[float, str] | None:
     if cursor is None:
         return None
     millis, _, thread = cursor.partition("-")
-    if not (millis.isdecimal() and thread):
+    could_be = len(cursor) <= _LONGEST_CURSOR and millis.isdecimal() and len(millis) <= _MILLIS_DIGITS
+    if not (could_be and thread.startswith(f"{CONVERSATION}_")):
         raise InvalidRequest(
             "This is no cursor of a list of conversations.", param="after", code="invalid_value"
         )

@@ -1,9 +1,17 @@
 """Resolve: where in a thread a request runs that continues a response, or a conversation."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ResponseNotFound, SlotTaken
+from meanwhile.domain.errors import (
+    ConversationNotFound,
+    InvalidRequest,
+    ResponseNotFound,
+    ServiceError,
+    SlotTaken,
+    Unavailable,
+)
 from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
@@ -71,7 +79,12 @@ class Resolve:
 
     def _in_conversation(self, head: Head, conversation_id: str) -> Place:
         conversation = self.lock.take(head.owner, conversation_id, head.id)
-        tip, _ = self.recall.tip(head.owner, conversation_id, conversation.tip, head.id)
+        try:
+            tip, _ = self.recall.tip(head.owner, conversation_id, conversation.tip, head.id)
+        except ServiceError:
+            with suppress(Unavailable):
+                self.lock.give_back(conversation_id, head.id)
+            raise
         return Place(path=conversation.path, position=tip)
 
     def _behind(self, head: Head, previous_id: str) -> Place:
@@ -102,6 +115,8 @@ class Resolve:
         if place.in_conversation:
             return self._out_of_conversation(head, previous, place, added)
         slot = self.threads.log.at(previous.owner, place.path.thread, place.position) if added else None
+        if added and (slot is None or slot.closed):
+            raise _no_such(previous.id)
         if slot is not None and slot.nonce != previous.id:
             place = replace(place, path=place.path.branch(chain_of(previous.id), place.position))
         return replace(place, position=place.position + added)

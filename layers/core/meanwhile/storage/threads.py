@@ -86,7 +86,7 @@ class ThreadStore:
         free = parts.lock.does_not_exist() | (parts.lock == response_id)
         if instead_of is not None:
             free |= parts.lock == instead_of
-        theirs = (parts.owner == owner) & parts.deleted.does_not_exist()
+        theirs = (parts.owner == owner) & parts.listed_for.exists() & parts.deleted.does_not_exist()
         row = parts(thread, HEAD)
         actions = [parts.lock.set(response_id), parts.locked_at.set(to_millis(now))]
         return self._to_head(row) if self._updated(row, actions, theirs & free) else None
