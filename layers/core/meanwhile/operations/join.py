@@ -16,6 +16,8 @@ from meanwhile.storage.stores import Threads
 logger = logging.getLogger(__name__)
 
 _TRIES = 20
+_LONGEST_ID = 64
+"""Bytes of an item's id: those of a thousand items have to fit into one item of the table."""
 JOINING = {Status.COMPLETED, Status.INCOMPLETE}
 """How a response ends that leaves something behind; the others add nothing."""
 
@@ -67,7 +69,8 @@ class Join:
 
     def items_of(self, request: Request, output: list[Json]) -> list[NewItem]:
         """Return what a response adds to its thread."""
-        return items_of([*request.input, *output], lambda item: self.count(request.model, item))
+        contents = [_named(item, index) for index, item in enumerate([*request.input, *output])]
+        return items_of(contents, lambda item: self.count(request.model, item))
 
     def _add(self, head: Head, place: Place, items: list[NewItem]) -> ThreadBatch | None:
         if place.in_conversation:
@@ -123,3 +126,8 @@ class Join:
             self.threads.heads.moved(thread, tip=added.end, now=self.now(), release=head.id)
         else:
             self.threads.heads.release(thread, head.id)
+
+
+def _named(item: Json, index: int) -> Json:
+    """Return an item under an id that is not too long; nobody asks chains, which have callers' own."""
+    return item if len(item["id"].encode()) <= _LONGEST_ID else {**item, "id": f"item_{index}"}
