@@ -184,6 +184,23 @@ def test_lists_are_filtered_by_tag_metadata_and_date(salon: Salon) -> None:
     assert listed(tag="nothing") == []
 
 
+def test_a_delete_is_made_with_its_first_write(salon: Salon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told to try again, an SDK would hear of the second try that there is no such conversation."""
+    it = salon.talk("hello")
+
+    def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("the table is throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(salon.threads.burial, "bury", away)
+        salon.all.conversations.delete("ada", it)
+    salon.sweep(until=salon.clock() + 10)
+
+    with pytest.raises(ConversationNotFound):
+        salon.all.conversations.get("ada", it)
+    assert all(batch.closed for batch in salon.threads.log.up("ada", it, start=0, items=100))
+
+
 # ── Items ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
