@@ -16,7 +16,7 @@ from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.threads import ThreadStore
 from tests.support.faults import Crash
 
-_REPEATED = {"append", "begin", "keep", "lock", "moved", "release"}
+_REPEATED = {"append", "begin", "keep", "lock", "mark_deleted", "moved", "release"}
 """Conditional writes: what the AWS library sends again when an answer was lost."""
 _OWN_WORDS = {"nonce_of"}
 """What each store answers in its own way."""

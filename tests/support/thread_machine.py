@@ -369,14 +369,18 @@ class ThreadMachine(RuleBasedStateMachine):
     def _only_for_a_reason(self, conversation: str | None, previous: str | None) -> None:
         """A conversation is locked while a response runs, or for a minute after accepting one has died."""
         if conversation is not None:
-            runs = [said for said in self.said.values() if said.talk == conversation and said.end is None]
             locked_at = self.died.get(conversation, 0.0)
-            assert runs or conversation in self.asking or self.clock() < locked_at + 60
+            assert self._runs_in(conversation) or conversation in self.asking or self.clock() < locked_at + 60
         if previous is not None:
             before = self.said[previous]
             usable = before.end in {Status.COMPLETED, Status.INCOMPLETE} and before.head.store
             in_deleted = before.talk is not None and self.talks[before.talk].deleted
             assert not usable or in_deleted or before.deleted
+
+    def _runs_in(self, conversation: str) -> bool:
+        """Whether the log of a response in it has no end: what is about to end still runs for all others."""
+        here = [said for said in self.said.values() if said.talk == conversation]
+        return any(tip_of(self.s.log.read(said.head)).end is None for said in here)
 
     def _end(self, said: Said, status: Status, slip: Any = None) -> None:
         answer = f"answer {self._next()}"

@@ -129,7 +129,8 @@ class TwinThreadStore:
         self, owner: str, thread: str, response_id: str, *, now: float, instead_of: str | None = None
     ) -> ThreadHead | None:
         def free(head: ThreadHead) -> bool:
-            return head.owner == owner and head.lock in {None, response_id, instead_of}
+            theirs = head.owner == owner and head.path.is_conversation
+            return theirs and head.lock in {None, response_id, instead_of}
 
         self._change(thread, free, lock=response_id, locked_at=now)
         head = self._rows.heads.get(thread)
@@ -173,22 +174,28 @@ class TwinThreadStore:
 
     def look_at(self, thread: str, *, at: float) -> None:
         if thread in self._rows.heads and not self._rows.heads[thread].deleted:
-            self._rows.due[thread] = at
+            self._rows.due[thread] = min(self._rows.due.get(thread, at), at)
 
-    def looked_at(self, thread: str, *, now: float) -> None:
+    def looked_at(self, thread: str, *, now: float, again_at: float | None = None) -> None:
         head = self._rows.heads.get(thread)
         if head is None or head.deleted or self._rows.due.get(thread, now + 1) > now:
             return
-        if head.kept_until is None:
+        if again_at is not None:
+            self._rows.due[thread] = again_at
+        elif head.kept_until is None:
             del self._rows.due[thread]
         elif head.kept_until > now:
             self._rows.due[thread] = head.kept_until
 
     def mark_deleted(self, thread: str, *, now: float, owner: str | None = None) -> bool:
         if not self._change(thread, lambda head: owner in {None, head.owner}, deleted=True, lock=None):
-            return False
+            return self._is_mine(thread, owner, now)
         self._rows.due[thread] = now
         return True
+
+    def _is_mine(self, thread: str, owner: str | None, now: float) -> bool:
+        head = self._rows.heads.get(thread)
+        return head is not None and owner in {None, head.owner} and self._rows.due.get(thread) == now
 
     def expire(self, thread: str, *, now: float) -> bool:
         def is_over(head: ThreadHead) -> bool:
@@ -234,8 +241,9 @@ class TwinThreadBurial:
             rows.due[thread] = now + 86_400
         return True
 
-    def remove_strays(self, thread: str, *, now: float) -> None:
+    def remove_strays(self, thread: str, *, now: float) -> bool:
         del thread, now
+        return True
 
 
 def twin_threads() -> Threads:

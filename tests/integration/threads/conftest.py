@@ -1,7 +1,7 @@
 """Threads on moto, with every AWS call counted, and a process that can die before or after any of them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import boto3
@@ -33,6 +33,10 @@ class Library:
         self.calls: Counter[str] = Counter()
         self.dies_at: int | None = None
         self.dies_late = False
+        self.dies_before = ""
+        """The name of the first call that the process does not live to make."""
+        self.loses = ""
+        """The name of the first call whose answer is lost, so that it is sent again."""
         self.table = aws.new_threads_table()
         self.keyring = aws.new_keyring(now=self.clock)
         self.keyring.current(OWNER)
@@ -58,8 +62,8 @@ class Library:
         page = self.all.items.page(owner, conversation, limit=100, newest_first=False)
         return [text_of(item.content) for item in page.items]
 
-    def asked(self, *said: str, response_id: str, **about: Any) -> Head:
-        """Accept a response, as its place allows."""
+    def asked(self, *said: str, response_id: str, ids: Sequence[str] = (), **about: Any) -> Head:
+        """Accept a response, as its place allows; its items have ids of their own, or these."""
         created = int(self.clock())
         head = Head(
             id=response_id,
@@ -69,7 +73,9 @@ class Library:
             store=True,
             expires_at=created + 30 * DAY,
         )
-        request = Request(model="m", input=[new_item(each).content for each in said], **about)
+        items = [new_item(each).content for each in said]
+        named = [{**item, "id": name} for item, name in zip(items, ids, strict=False)]
+        request = Request(model="m", input=named or items, **about)
         head, request = self.all.resolve(head, request)
         self.stores.responses.accept(head, request)
         return head
@@ -92,6 +98,12 @@ class Library:
     def served(self, name: str, serve: Callable[[], Any]) -> Any:
         """Serve an AWS call, unless the process dies of it."""
         self.calls[name] += 1
+        if name == self.loses:
+            self.loses = ""
+            serve()
+        if name == self.dies_before:
+            self.dies_before = ""
+            raise Crash
         if self.dies_at is None or self.calls.total() != self.dies_at:
             return serve()
         if self.dies_late:
@@ -102,11 +114,22 @@ class Library:
         """Return every item of a thread, raw."""
         return [row for row in aws.contents(self.table) if row["thread_id"]["S"] == thread]
 
+    def named(self, thread: str) -> list[str]:
+        """Return the names of the objects that a thread's batches name."""
+        return sorted(row["blob"]["S"] for row in self.rows(thread) if "blob" in row)
+
     def objects(self, thread: str) -> list[str]:
         """Return the names of every object of a thread."""
+        return [each["Key"] for each in self._listed(thread)]
+
+    def written_at(self, thread: str) -> float:
+        """Return when the last object of a thread was written; the bucket has a clock of its own."""
+        return max(float(each["LastModified"].timestamp()) for each in self._listed(thread))
+
+    def _listed(self, thread: str) -> list[Any]:
         s3 = boto3.client("s3", region_name=aws.REGION)
         found = s3.list_objects_v2(Bucket=aws.BUCKET, Prefix=f"threads/{thread}/")
-        return [each["Key"] for each in found.get("Contents", [])]
+        return list(found.get("Contents", []))
 
 
 @pytest.fixture(scope="package")

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 import pytest
 
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ItemNotFound
 from tests.integration.threads.conftest import Library
 from tests.support.faults import Crash
-from tests.support.thread_machine import OWNER, item_id, new_item
+from tests.support.thread_machine import DAY, OWNER, item_id, new_item
 
-LONG = "word " * 200
-"""Too long for the table, as this library is set up."""
+LONG = "".join(sha256(bytes([number])).hexdigest() for number in range(16))
+"""Too long for the table, as this library is set up, and nothing that gets shorter when compressed."""
 Act = Callable[[Library, str], object]
 
 
@@ -100,3 +101,37 @@ def _shown(library: Library, conversation: str) -> list[str] | None:
         return library.said(conversation)
     except ConversationNotFound:
         return None
+
+
+def test_a_delete_whose_answer_was_lost_was_made(library: Library) -> None:
+    """The AWS library sends it again, and the table says that it is deleted already: by us."""
+    made = library.all.conversations.create(OWNER, items=[new_item(LONG)])
+
+    library.loses = "UpdateItem"
+    library.all.conversations.delete(OWNER, made.id)
+
+    assert library.objects(made.id) == []
+    with pytest.raises(ConversationNotFound):
+        library.all.conversations.delete(OWNER, made.id)
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["others deleted since", "looked at too early"])
+def test_what_a_deletion_left_in_the_bucket_is_gone_a_day_later(library: Library, others: bool) -> None:  # noqa: FBT001
+    """However often others push the look away, and though a first look finds it too young to judge."""
+    made = library.all.conversations.create(OWNER, items=[new_item(LONG)])
+    library.all.items.add(OWNER, made.id, [new_item(LONG[5:])])
+    library.clock.time = library.written_at(made.id) - (0 if others else 2 * DAY)
+    library.dies_before = "DeleteObject"
+    with pytest.raises(Crash):
+        library.all.items.delete(OWNER, made.id, item_id(LONG))
+    assert len(library.objects(made.id)) == 2
+
+    for _ in range(3):
+        library.sweep(DAY * 2 / 3)
+        if others:
+            library.all.items.add(OWNER, made.id, [new_item(LONG[10:])])
+            library.all.items.delete(OWNER, made.id, item_id(LONG[10:]))
+    library.sweep(0 if others else DAY + 10)
+
+    assert library.objects(made.id) == library.named(made.id)
+    assert library.said(made.id) == [LONG[5:]]

@@ -40,6 +40,10 @@ def keyring() -> Keyring:
 
 
 OnMoto.TestCase.settings = settings(
-    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=10,
+    stateful_step_count=20,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 TestThreadsOnMoto = OnMoto.TestCase

@@ -162,8 +162,10 @@ def test_lists_are_by_activity_and_pages_follow_each_other(salon: Salon) -> None
             break
 
     assert found == [made[1], made[4], made[3], made[2], made[0]]
-    with pytest.raises(InvalidRequest):
-        salon.all.conversations.list("ada", cursor="nonsense")
+    for wrong in ("nonsense", "12-", "-conv_1", f"{'9' * 400}-conv_1", f"1-{'x' * 3_000}"):
+        with pytest.raises(InvalidRequest) as error:
+            salon.all.conversations.list("ada", cursor=wrong)
+        assert error.value.param == "after"
 
 
 def test_lists_are_filtered_by_tag_metadata_and_date(salon: Salon) -> None:
@@ -181,6 +183,23 @@ def test_lists_are_filtered_by_tag_metadata_and_date(salon: Salon) -> None:
     assert listed(since=at + 1) == [home]
     assert listed(until=at + 1) == [work]
     assert listed(tag="nothing") == []
+
+
+def test_a_delete_is_made_with_its_first_write(salon: Salon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told to try again, an SDK would hear of the second try that there is no such conversation."""
+    it = salon.talk("hello")
+
+    def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("the table is throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(salon.threads.burial, "bury", away)
+        salon.all.conversations.delete("ada", it)
+    salon.sweep(until=salon.clock() + 10)
+
+    with pytest.raises(ConversationNotFound):
+        salon.all.conversations.get("ada", it)
+    assert all(batch.closed for batch in salon.threads.log.up("ada", it, start=0, items=100))
 
 
 # ── Items ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -239,6 +258,34 @@ def test_a_large_insert_is_cut_into_batches_and_made_once(salon: Salon) -> None:
     assert salon.all.items.page("ada", it, limit=100).has_more
     with pytest.raises(InvalidRequest):
         salon.all.items.add("ada", it, many[:30], once="import")
+
+
+def test_an_insert_that_broke_off_is_not_completed_by_another(salon: Salon) -> None:
+    """The name says that the items are the same; half of one call and half of another are neither."""
+    it, many = salon.talk(), [new_item(f"item {number}") for number in range(150)]
+    salon.all.items.add("ada", it, many[:100], once="import")
+
+    with pytest.raises(InvalidRequest) as error:
+        salon.all.items.add("ada", it, [*many[:99], new_item("other"), *many[100:]], once="import")
+    assert refused(error)[0] == "idempotency_key_reused"
+    assert len(salon.all.items.add("ada", it, many, once="import")) == 150
+
+    assert [text_of(item.content) for item in salon.all.items.page("ada", it, limit=2).items] == [
+        "item 149",
+        "item 148",
+    ]
+
+
+def test_an_insert_that_is_sent_again_says_what_is_there(salon: Salon) -> None:
+    """Ids that the service gives are other ones each time; and what was deleted since stays so."""
+    it, renamed = salon.talk(), new_item("one")
+    renamed = replace(renamed, content={**renamed.content, "id": "msg_other"})
+    salon.all.items.add("ada", it, [new_item("one"), new_item("two")], once="import")
+    salon.all.items.delete("ada", it, item_id("two"))
+
+    again = salon.all.items.add("ada", it, [renamed, new_item("two")], once="import")
+
+    assert [(item.entry.id, item.content["id"]) for item in again] == [(item_id("one"), item_id("one"))]
 
 
 # ── Responses in threads ──────────────────────────────────────────────────────────────────────────────
@@ -319,6 +366,44 @@ def test_an_accept_that_fails_gives_the_conversation_back(salon: Salon) -> None:
     salon.all.resolve.undo(head)
 
     assert salon.all.conversations.get("ada", it).running is None
+
+
+def test_a_conversation_that_cannot_be_read_is_not_locked(
+    salon: Salon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told to try again would else be told that a response runs, for a minute."""
+    it = salon.talk()
+
+    def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("the table is throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(salon.threads.log, "up", away)
+        with pytest.raises(Unavailable):
+            salon.asked("one", conversation=it)
+    salon.ended(salon.asked("one", conversation=it))
+
+    assert salon.said(it) == ["one"]
+
+
+def test_a_chain_is_no_conversation(salon: Salon) -> None:
+    """Its id can be worked out from a response's; locked, it would never be let go."""
+    first = salon.ended(salon.asked("one"))
+    salon.asked("two", previous_response_id=first)
+
+    with pytest.raises(ConversationNotFound):
+        salon.asked("three", conversation=chain_of(first))
+
+
+def test_a_response_whose_place_is_not_its_own_is_not_continued(salon: Salon) -> None:
+    """What was taken out of the thread is told at once, not by a context with a hole."""
+    first = salon.ended(salon.asked("one"))
+    second = salon.ended(salon.asked("two", previous_response_id=first))
+    salon.threads.log._rows.log(chain_of(first)).pop(1)  # type: ignore[attr-defined]  # a twin's
+
+    with pytest.raises(InvalidRequest) as error:
+        salon.asked("three", previous_response_id=second)
+    assert refused(error) == ("previous_response_not_found", "previous_response_id")
 
 
 def test_continuing_the_newest_extends_and_continuing_an_older_one_branches(salon: Salon) -> None:

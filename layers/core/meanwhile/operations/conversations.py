@@ -1,5 +1,6 @@
 """Conversations: make, find, describe, branch, list and delete them."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,10 +17,13 @@ from meanwhile.domain.ids import new_id, new_nonce
 from meanwhile.domain.threads import CONVERSATION, About, NewItem, Path, Stretch, ThreadHead
 from meanwhile.storage.stores import Threads
 
+logger = logging.getLogger(__name__)
+
 _LOOKED_AT = 1_000
 """Conversations that one call looks at for those that were asked for."""
 _ROWS_A_QUERY = 100
 _TRIES = 3
+_LONGEST_CURSOR, _MILLIS_DIGITS = 100, 15
 _BURIED_AT_ONCE = 500
 """Parts that a delete removes itself; the sweeper sees to the rest."""
 
@@ -179,7 +183,8 @@ class Conversations:
     def delete(self, owner: str, conversation_id: str) -> None:
         """Delete a conversation with its items; of a long one the sweeper removes the rest.
 
-        From the first write on nobody finds it; what branches share with it is gone once its parts are.
+        From the first write on nobody finds it; what branches share with it is gone once its parts are. If
+        more cannot be written now, all the rest is the sweeper's.
 
         Raises:
             ConversationNotFound: As above.
@@ -187,7 +192,10 @@ class Conversations:
         now = self.now()
         if not self.threads.heads.mark_deleted(conversation_id, now=now, owner=owner):
             raise ConversationNotFound(conversation_id)
-        self.threads.burial.bury(conversation_id, now=now, at_most=_BURIED_AT_ONCE)
+        try:
+            self.threads.burial.bury(conversation_id, now=now, at_most=_BURIED_AT_ONCE)
+        except Unavailable:
+            logger.warning("the sweeper removes it", extra={"conversation": conversation_id})
 
     def list(
         self,
@@ -270,7 +278,8 @@ def _from_cursor(cursor: str | None) -> tuple[float, str] | None:
     if cursor is None:
         return None
     millis, _, thread = cursor.partition("-")
-    if not (millis.isdecimal() and thread):
+    could_be = len(cursor) <= _LONGEST_CURSOR and millis.isdecimal() and len(millis) <= _MILLIS_DIGITS
+    if not (could_be and thread.startswith(f"{CONVERSATION}_")):
         raise InvalidRequest(
             "This is no cursor of a list of conversations.", param="after", code="invalid_value"
         )

@@ -64,8 +64,8 @@ class Items:
 
         Raises:
             ConversationNotFound: Not there, not theirs, or deleted.
-            InvalidRequest: `conversation_locked`: a response runs in it; `idempotency_key_reused`: as far as
-                can be seen from their number, other items were added under this name.
+            InvalidRequest: `conversation_locked`: a response runs in it; `idempotency_key_reused`: other
+                items were added under this name.
             Unavailable: Others kept adding at the same moment.
         """
         head, _ = self.conversations.known(owner, conversation_id)
@@ -75,8 +75,6 @@ class Items:
         for number, chunk in enumerate(_chunks(items)):
             name = json.dumps([conversation_id, once, number]) if once is not None else None
             batch = self._add(owner, head, tip, chunk, name)
-            if len(batch.entries) != len(chunk):
-                raise InvalidRequest("This key was used for other items.", code="idempotency_key_reused")
             tip = max(tip, batch.end)
             added += batch.entries
         if added:
@@ -238,12 +236,27 @@ class Items:
             if mine is None and name is not None:
                 mine = self._added_before(owner, head, nonce)
             if mine is not None:
+                self._refuse_others(owner, mine, items)
                 return mine
             try:
-                return log.append(owner, head.id, tip, items, nonce, findable=True, once=name is not None)
+                batch = log.append(owner, head.id, tip, items, nonce, findable=True, once=name is not None)
             except SlotTaken:
                 continue
+            if [entry.id for entry in batch.entries] != [item.id for item in items]:
+                self._refuse_others(owner, batch, items)  # the same call, sent twice, was faster
+            return batch
         raise Unavailable("others are adding to the same conversation")
+
+    def _refuse_others(self, owner: str, batch: ThreadBatch, items: Sequence[NewItem]) -> None:
+        """Let only those pass who add what is there, under whichever ids; what was deleted is anything."""
+        pairs = list(zip(batch.entries, items, strict=False))
+        left = [(entry, item) for entry, item in pairs if not entry.deleted]
+        there = self.recall.open(owner, [entry for entry, _ in left])
+        same = all(
+            {**content, "id": item.id} == item.content for content, (_, item) in zip(there, left, strict=True)
+        )
+        if len(batch.entries) != len(items) or not same:
+            raise InvalidRequest("This key was used for other items.", code="idempotency_key_reused")
 
     def _added_before(self, owner: str, head: ThreadHead, nonce: str) -> ThreadBatch | None:
         for first in self.threads.log.find(head.id, nonce):

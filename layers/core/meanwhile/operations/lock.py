@@ -44,7 +44,8 @@ class Lock:
                 if head is not None:
                     return head
                 there = self.threads.heads.head(conversation_id)
-                if there is None or there.deleted or there.owner != owner:
+                lives = there is not None and not there.deleted and there.path.is_conversation
+                if there is None or not lives or there.owner != owner:
                     raise ConversationNotFound(conversation_id)
                 if there.lock is not None and self._runs(there):
                     raise _locked(conversation_id)

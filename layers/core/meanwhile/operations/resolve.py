@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from meanwhile.domain.errors import (
     ConversationNotFound,
     InvalidRequest,
-    RequestError,
     ResponseNotFound,
     ServiceError,
     SlotTaken,
@@ -81,11 +80,12 @@ class Resolve:
             raise ConversationNotFound(conversation_id, param="conversation")
         try:
             conversation = self.lock.take(head.owner, conversation_id, head.id)
+        except ConversationNotFound as error:
+            raise ConversationNotFound(conversation_id, param="conversation") from error
+        try:
             tip, _ = self.recall.tip(head.owner, conversation_id, conversation.tip, head.id)
         except ConversationNotFound as error:
             raise ConversationNotFound(conversation_id, param="conversation") from error
-        except RequestError:
-            raise
         except ServiceError:
             with suppress(Unavailable):
                 self.lock.give_back(conversation_id, head.id)
@@ -120,6 +120,8 @@ class Resolve:
         if place.in_conversation:
             return self._out_of_conversation(head, previous, place, added)
         slot = self.threads.log.at(previous.owner, place.path.thread, place.position) if added else None
+        if added and (slot is None or slot.closed):
+            raise _no_such(previous.id)
         if slot is not None and slot.nonce != previous.id:
             place = replace(place, path=place.path.branch(chain_of(previous.id), place.position))
         return replace(place, position=place.position + added)

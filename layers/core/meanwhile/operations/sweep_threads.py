@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from meanwhile.domain.errors import ServiceError, named
 from meanwhile.domain.response import SHARDS
 from meanwhile.storage.stores import Threads
+from meanwhile.storage.thread_burial import STRAYS_AFTER
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,6 @@ class SweepThreads:
         now, heads = self.now(), self.threads.heads
         if heads.expire(thread, now=now) or heads.is_deleted(thread):
             return not self.threads.burial.bury(thread, now=now, at_most=_PARTS_AT_ONCE)
-        self.threads.burial.remove_strays(thread, now=now)
-        heads.looked_at(thread, now=now)
+        all_gone = self.threads.burial.remove_strays(thread, now=now)
+        heads.looked_at(thread, now=now, again_at=None if all_gone else now + STRAYS_AFTER)
         return False

@@ -44,11 +44,14 @@ class ThreadBurial:
                 parts(thread, ABOUT, deleted=True, expires_at=until).save()
         return self._bury_parts(head, now, until, at_most)
 
-    def remove_strays(self, thread: str, *, now: float) -> None:
-        """Remove objects that no batch names: their write, or the one that was to remove them, has died."""
-        old = {key for key, at in self._blobs.all(thread) if at + STRAYS_AFTER < now}
-        if not old:
-            return
+    def remove_strays(self, thread: str, *, now: float) -> bool:
+        """Remove objects that no batch names: their write, or the one that was to remove them, has died.
+
+        `False` if some are left that are too young to tell.
+        """
+        written = dict(self._blobs.all(thread))
+        if not written:
+            return True
         parts = self._parts
         with errors_translated():
             named = {
@@ -60,8 +63,11 @@ class ThreadBurial:
                     attributes_to_get=["thread_id", "part", "blob"],
                 )
             }
-        for key in sorted(old - named):
+        strays = written.keys() - named
+        old = {key for key in strays if written[key] + STRAYS_AFTER < now}
+        for key in sorted(old):
             self._blobs.delete(key)
+        return strays == old
 
     def _close(self, head: Part, until: int) -> None:
         """Put a tombstone where the next batch would stand."""

@@ -33,6 +33,8 @@ from meanwhile.storage.thread_batch import (
 from meanwhile.storage.thread_table import Part
 
 _LAST = f"{ITEMS}9999999999"
+_ROW_BYTES = 390_000
+"""What is said of a batch's items and what they hold, together: DynamoDB takes 400 kB."""
 _PAGE = 100
 _AT_ONCE = 8
 
@@ -204,7 +206,8 @@ class ThreadLog:
         nonce: str,
         revision: int,
     ) -> Part:
-        outside = too_many(sealed, self._inline_bytes)
+        room = _ROW_BYTES - len(said_of(entries, sealed, set()))
+        outside = too_many(sealed, min(self._inline_bytes, room))
         row = self._parts(thread, part_of(first), nonce=nonce, revision=revision)
         row.entries = said_of(entries, sealed, outside)
         proof = self._keyring.seal(owner, thread).close(b"", *proven(row))

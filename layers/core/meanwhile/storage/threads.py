@@ -102,7 +102,7 @@ class ThreadStore:
         free = parts.lock.does_not_exist() | (parts.lock == response_id)
         if instead_of is not None:
             free |= parts.lock == instead_of
-        theirs = (parts.owner == owner) & parts.deleted.does_not_exist()
+        theirs = (parts.owner == owner) & parts.listed_for.exists() & parts.deleted.does_not_exist()
         row = parts(thread, HEAD)
         actions = [parts.lock.set(response_id), parts.locked_at.set(to_millis(now))]
         return self._to_head(row) if self._updated(row, actions, theirs & free) else None
@@ -163,15 +163,20 @@ class ThreadStore:
             return [row.thread_id for row in found]
 
     def look_at(self, thread: str, *, at: float) -> None:
-        """Have the sweeper look at a thread, for what a write may leave behind that stops half way."""
+        """Have the sweeper look at a thread by then, for what a write may leave that stops half way."""
         parts = self._parts
         actions = [parts.due_shard.set(shard_of(thread, SHARDS)), parts.due_at.set(to_millis(at))]
-        self._updated(parts(thread, HEAD), actions, parts.owner.exists() & parts.deleted.does_not_exist())
+        lives = parts.owner.exists() & parts.deleted.does_not_exist()
+        later = parts.due_at.does_not_exist() | (parts.due_at > to_millis(at))
+        self._updated(parts(thread, HEAD), actions, lives & later)
 
-    def looked_at(self, thread: str, *, now: float) -> None:
-        """Say that nothing is left behind: the next look is when the thread's time is over, if ever."""
+    def looked_at(self, thread: str, *, now: float, again_at: float | None = None) -> None:
+        """Say that it was looked at: the next look is at `again_at`, or when its time is over, if ever."""
         parts = self._parts
         done = (parts.due_at <= to_millis(now)) & parts.deleted.does_not_exist()
+        if again_at is not None:
+            self._updated(parts(thread, HEAD), [parts.due_at.set(to_millis(again_at))], done)
+            return
         never = [parts.due_shard.remove(), parts.due_at.remove()]
         if not self._updated(parts(thread, HEAD), never, done & parts.kept_until.does_not_exist()):
             later = [parts.due_at.set(parts.kept_until)]
@@ -179,16 +184,18 @@ class ThreadStore:
 
     def mark_deleted(self, thread: str, *, now: float, owner: str | None = None) -> bool:
         """Mark a thread as deleted: from here on readers find nothing of it. `False` if it is not there."""
-        parts = self._parts
+        parts, at = self._parts, to_millis(now)
         condition = parts.owner.exists() if owner is None else parts.owner == owner
         actions = [
             parts.deleted.set(True),
             parts.due_shard.set(shard_of(thread, SHARDS)),
-            parts.due_at.set(to_millis(now)),
+            parts.due_at.set(at),
             parts.listed_for.remove(),
             parts.lock.remove(),
         ]
-        return self._updated(parts(thread, HEAD), actions, condition & parts.deleted.does_not_exist())
+        # Deleted at this very moment is deleted by this call: its answer was lost, and it was sent again.
+        mine = parts.deleted.does_not_exist() | (parts.due_at == at)
+        return self._updated(parts(thread, HEAD), actions, condition & mine)
 
     def expire(self, thread: str, *, now: float) -> bool:
         """Mark a chain as deleted if its time is over; `False` if it is not, or is kept for longer by now."""
