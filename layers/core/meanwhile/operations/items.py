@@ -100,7 +100,7 @@ class Items:
             ConversationNotFound: As above.
             ItemNotFound: `after` is no item of it.
         """
-        head, _ = self.conversations.known(owner, conversation_id)
+        head, _ = self._settled(owner, conversation_id)
         start = self._found(owner, head, after, deleted_too=True) if after is not None else None
         if newest_first:
             below = start.entry.position if start else None
@@ -116,7 +116,7 @@ class Items:
         Raises:
             ConversationNotFound, ItemNotFound: Not there, not theirs, or deleted.
         """
-        head, _ = self.conversations.known(owner, conversation_id)
+        head, _ = self._settled(owner, conversation_id)
         return self._opened(owner, [self._found(owner, head, item_id).entry])[0]
 
     def get_many(self, owner: str, conversation_id: str, item_ids: Sequence[str]) -> list[Item]:
@@ -125,7 +125,7 @@ class Items:
         Raises:
             ConversationNotFound: As above.
         """
-        head, _ = self.conversations.known(owner, conversation_id)
+        head, _ = self._settled(owner, conversation_id)
         asked = list(dict.fromkeys(item_ids))[:_AT_ONCE]
         found = self.recall.find_all(owner, head.path, asked)
         return self._opened(owner, [each.entry for each in found if not each.entry.deleted])
@@ -142,7 +142,7 @@ class Items:
             VersionConflict: It stands at another version.
             InvalidRequest: It is of another type than the one it replaces.
         """
-        head, about = self.conversations.known(owner, conversation_id)
+        head, about = self._settled(owner, conversation_id)
         old = self._found(owner, head, item_id).entry
         if version is not None and version != old.version:
             raise VersionConflict(version, old.version)
@@ -175,7 +175,7 @@ class Items:
             ConversationNotFound: As above.
             ItemNotFound: `after` is no item of it.
         """
-        head, about = self.conversations.known(owner, conversation_id)
+        head, about = self._settled(owner, conversation_id)
         if after is None:
             at, _ = self.recall.tip(owner, head.id, head.tip, "")
         else:
@@ -190,7 +190,7 @@ class Items:
             ConversationNotFound: As above.
             InvalidRequest: One is not in it, or not any more.
         """
-        head, _ = self.conversations.known(owner, conversation_id)
+        head, _ = self._settled(owner, conversation_id)
         found = self.recall.find_all(owner, head.path, item_ids)
         there = {each.entry.id for each in found if not each.entry.deleted}
         for index, item_id in enumerate(item_ids):
@@ -207,7 +207,7 @@ class Items:
             ConversationNotFound, ItemNotFound: As above.
             Unavailable: Others kept deleting beside it at the same moment.
         """
-        head, about = self.conversations.known(owner, conversation_id)
+        head, about = self._settled(owner, conversation_id)
         shown = Conversation.of(head, about)
         found = self._found(owner, head, item_id)
         for _ in range(_TRIES):
@@ -264,6 +264,15 @@ class Items:
             if batch is not None and batch.nonce == nonce:
                 return batch
         return None
+
+    def _settled(self, owner: str, conversation_id: str) -> tuple[ThreadHead, About]:
+        """Return head and description; a response that has ended in it has joined it.
+
+        Readers of a response know of its end a moment before that.
+        """
+        found = self.conversations.known(owner, conversation_id)
+        self.lock.settle(found[0])
+        return found
 
     def _found(self, owner: str, head: ThreadHead, item_id: str, *, deleted_too: bool = False) -> Found:
         found = self.recall.find(owner, head.path, item_id)
