@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from meanwhile.domain.errors import (
     ConversationNotFound,
     InvalidRequest,
+    RequestError,
     ResponseNotFound,
     ServiceError,
     SlotTaken,
@@ -80,12 +81,11 @@ class Resolve:
             raise ConversationNotFound(conversation_id, param="conversation")
         try:
             conversation = self.lock.take(head.owner, conversation_id, head.id)
-        except ConversationNotFound as error:
-            raise ConversationNotFound(conversation_id, param="conversation") from error
-        try:
             tip, _ = self.recall.tip(head.owner, conversation_id, conversation.tip, head.id)
         except ConversationNotFound as error:
             raise ConversationNotFound(conversation_id, param="conversation") from error
+        except RequestError:
+            raise
         except ServiceError:
             with suppress(Unavailable):
                 self.lock.give_back(conversation_id, head.id)
