@@ -179,6 +179,15 @@ class IncompleteDetails(Shown):
     reason: Literal["max_output_tokens", "content_filter"]
 
 
+class DroppedItems(Shown):
+    """What the model was not shown of its thread, by position: only there if there is something."""
+
+    items: Annotated[int, Field(ge=1)]
+    tokens: Annotated[int, Field(ge=0)] | None
+    first: Annotated[int, Field(ge=0)]
+    last: Annotated[int, Field(ge=0)]
+
+
 class Response(Shown):
     """One answer: where it stands, and what was asked."""
 
@@ -215,6 +224,7 @@ class Response(Shown):
     usage: Usage | None
     user: str | None
     metadata: dict[str, str]
+    dropped: DroppedItems | None = None
 
 
 class ResponseDeleted(Shown):
