@@ -147,9 +147,9 @@ def join() -> Join:
 @cache
 def conversing() -> Conversing:
     """Return what can be done with threads: conversations, their items, and the place of a request."""
-    kept = settings().retention_days * _DAY + _open_seconds()
+    kept, key = settings().retention_days * _DAY + settings().open_seconds, settings().idempotency_key_seconds
     fit = Fit(recall=Recall(threads=threads()), measure=measure())
-    return Conversing.over(join(), read(), now=now, kept_seconds=kept, fit=fit)
+    return Conversing.over(join(), read(), now=now, kept_seconds=kept, key_seconds=key, fit=fit)
 
 
 @cache
@@ -206,9 +206,10 @@ def accept() -> Accept:
         queue=queue(),
         now=now,
         retention_seconds=settings().retention_days * _DAY,
-        open_seconds=_open_seconds(),
+        open_seconds=settings().open_seconds,
         resend_seconds=settings().resend_seconds,
         watch_seconds=settings().watch_seconds,
+        resolve=conversing().resolve,
     )
 
 
@@ -224,11 +225,6 @@ def accept_once() -> AcceptOnce:
         trace_seconds=settings().retry_seconds,
         unstored_retention_seconds=settings().unstored_retention_seconds,
     )
-
-
-def _open_seconds() -> float:
-    """Return how long a response can be open at the longest."""
-    return settings().queue_deadline_seconds + settings().response_deadline_seconds + _DAY
 
 
 @cache
@@ -275,13 +271,13 @@ def cancel() -> Cancel:
 @cache
 def browse() -> Browse:
     """Return what lists responses."""
-    return Browse(stores=stores(), now=now, open_seconds=_open_seconds())
+    return Browse(stores=stores(), now=now, open_seconds=settings().open_seconds)
 
 
 @cache
 def cancel_all() -> CancelAll:
     """Return what cancels everything of an owner."""
-    return CancelAll(stores=stores(), cancel=cancel(), now=now, open_seconds=_open_seconds())
+    return CancelAll(stores=stores(), cancel=cancel(), now=now, open_seconds=settings().open_seconds)
 
 
 @cache

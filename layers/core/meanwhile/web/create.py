@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Json, Request
-from meanwhile.providers.catalogue import UNKNOWN_ENCODING, Catalogue, ModelEntry
+from meanwhile.operations.resolve import refuse_unfit
+from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.body import parse_object
 from meanwhile.web.capabilities import check_model
 from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
@@ -44,6 +45,7 @@ _SAME = (
     "metadata",
     "model",
     "parallel_tool_calls",
+    "previous_response_id",
     "prompt_cache_key",
     "safety_identifier",
     "store",
@@ -72,23 +74,22 @@ def to_asked(raw: bytes, catalogue: Catalogue) -> tuple[Request, bytes]:
         InvalidRequest: Something is wrong with it; `param` names what.
     """
     body = parse_object(raw)
-    request, _ = _read(checked(CreateResponse, body), catalogue)
+    request = _read(checked(CreateResponse, body), catalogue)
     said = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return request, hashlib.sha256(said.encode()).digest()
 
 
-def to_counted(raw: bytes, catalogue: Catalogue) -> tuple[Request, str]:
-    """Return what a body asks to count, and the vocabulary of its model.
+def to_counted(raw: bytes, catalogue: Catalogue) -> Request:
+    """Return what a body asks to count; its model may be none.
 
     Raises:
         InvalidRequest: Something is wrong with it, for the same reasons as with the body of a create call.
     """
-    request, entry = _read(checked(CountInputTokens, parse_object(raw)), catalogue)
-    return request, entry.encoding if entry else UNKNOWN_ENCODING
+    return _read(checked(CountInputTokens, parse_object(raw)), catalogue)
 
 
-def _read(body: CountInputTokens, catalogue: Catalogue) -> tuple[Request, ModelEntry | None]:
-    """Return the request and what is known about its model; the body of a count need not name one."""
+def _read(body: CountInputTokens, catalogue: Catalogue) -> Request:
+    """Return the request; the body of a count need not name a model."""
     tools = [_tool(tool) for tool in body.tools or []]
     _check_tools(body, [tool["name"] for tool in tools])
     given = {name: getattr(body, name, None) for name in _SAME}
@@ -99,23 +100,39 @@ def _read(body: CountInputTokens, catalogue: Catalogue) -> tuple[Request, ModelE
         tool_choice=_plain(body.tool_choice or "auto"),
         text=_text(body),
         reasoning=_reasoning(body.reasoning),
+        conversation=body.conversation if isinstance(body.conversation, str | None) else body.conversation.id,
         sampling=[name for name in _SAMPLING if name in said],
         **said,
     )
-    entry = None if body.model is None else catalogue.find(body.model)
-    if entry:
-        check_model(request, entry)
-    return request, entry
+    refuse_unfit(request)
+    if body.model is not None:
+        check_model(request, catalogue.find(body.model))
+    return request
 
 
 def _items(body: CountInputTokens) -> list[Json]:
     """Return the input as `input_items` lists it: every item with an id, content always as parts."""
     if isinstance(body.input, str):
         return [_item({"type": "message", "role": "user", "content": body.input, "status": "completed"})]
-    items = [_item(item.model_dump(exclude_none=True)) for item in body.input or ()]
-    _check_ids(items)
-    _check_calls(items)
+    items = to_items(body.input or ())
+    _check_calls(items, is_whole=body.conversation is None and body.previous_response_id is None)
     return items
+
+
+def to_items(said: Sequence[BaseModel], param: str = "input") -> list[Json]:
+    """Return items in the form that is stored; `param` is what they came in.
+
+    Raises:
+        InvalidRequest: An id comes twice.
+    """
+    items = [_item(item.model_dump(exclude_none=True)) for item in said]
+    _check_ids(items, param)
+    return items
+
+
+def renamed(item: Json) -> Json:
+    """Return an item under a new id: what is added to a conversation must have one that is new to it."""
+    return {**item, "id": new_id(_PREFIX[item["type"]])}
 
 
 def _item(said: Json) -> Json:
@@ -134,18 +151,21 @@ def _part(text: str, *, written: bool) -> Json:
     return {"type": "input_text", "text": text}
 
 
-def _check_ids(items: Sequence[Json]) -> None:
+def _check_ids(items: Sequence[Json], what: str) -> None:
     """Refuse an id that comes twice: pages of items continue after an id."""
     seen: set[str] = set()
     for index, item in enumerate(items):
         if item["id"] in seen:
-            param = f"input[{index}].id"
+            param = f"{what}[{index}].id"
             raise InvalidRequest(f"Duplicate item id at '{param}'.", param=param, code="invalid_value")
         seen.add(item["id"])
 
 
-def _check_calls(items: Sequence[Json]) -> None:
-    """Refuse outputs without a call before them and calls without an output: no model takes them."""
+def _check_calls(items: Sequence[Json], *, is_whole: bool) -> None:
+    """Refuse outputs without a call before them and calls without an output: no model takes them.
+
+    What continues a thread is not the whole: its calls may stand there.
+    """
     waiting: set[str] = set()
     called: set[str] = set()
     for item in items:
@@ -153,7 +173,7 @@ def _check_calls(items: Sequence[Json]) -> None:
             waiting.add(item["call_id"])
             called.add(item["call_id"])
         elif item["type"] == "function_call_output":
-            if item["call_id"] not in called:
+            if is_whole and item["call_id"] not in called:
                 raise InvalidRequest(
                     f"No tool call found for function call output with call_id {item['call_id']}.",
                     param="input",

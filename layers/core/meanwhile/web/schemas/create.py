@@ -8,12 +8,14 @@ from pydantic_core import PydanticKnownError
 from meanwhile.web.schemas.base import (
     ARRAY,
     MAX_PARTS,
+    OBJECT,
     STRING,
     Content,
     Includable,
     NotYet,
     Setting,
     listed,
+    text_or_any_object,
     text_or_list,
 )
 from meanwhile.web.schemas.items import InputItem
@@ -61,6 +63,18 @@ Input = Annotated[
 ]
 
 
+class ConversationId(Setting):
+    """A conversation, by its id."""
+
+    id: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+Conversation = Annotated[
+    Annotated[str, Field(min_length=1, max_length=256), Tag(STRING)] | Annotated[ConversationId, Tag(OBJECT)],
+    Discriminator(text_or_any_object),
+]
+
+
 class CountInputTokens(Setting):
     """What a model would read, and which model: all that counts as input. Null means the default."""
 
@@ -74,9 +88,10 @@ class CountInputTokens(Setting):
     reasoning: ReasoningOptions | None = None
     truncation: Literal["auto", "disabled"] | None = None
 
-    conversation: NotYet = None
+    conversation: Conversation | None = None
+    previous_response_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
     personality: NotYet = None
-    previous_response_id: NotYet = None
 
 
 class CreateResponse(CountInputTokens):
