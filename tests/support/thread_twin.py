@@ -61,6 +61,11 @@ class TwinThreadLog:
         found = sorted(self._rows.log(thread).values(), key=lambda batch: -batch.first)
         return _until([each for each in found if below is None or each.first < below], items)
 
+    def newest(self, owner: str, thread: str, *, below: int, batches: int) -> list[ThreadBatch]:
+        del owner
+        found = sorted(self._rows.log(thread).values(), key=lambda batch: -batch.first)
+        return [each for each in found if each.first < below][:batches]
+
     def up(self, owner: str, thread: str, *, start: int, items: int) -> list[ThreadBatch]:
         del owner
         found = sorted(self._rows.log(thread).values(), key=lambda batch: batch.first)
