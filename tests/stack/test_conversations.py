@@ -3,11 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
 from openai.types.responses import Response
 
+from infra.local.client import LocalStack
 from tests.stack.talking import ask, ended, speaking
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -148,7 +150,7 @@ def test_what_is_not_stored_adds_nothing(sdk: OpenAI) -> None:
 
 
 def test_a_long_conversation_goes_on_in_a_small_window(sdk: OpenAI) -> None:
-    """With `auto` the oldest is dropped, and every reader is told; without, it is refused with the numbers."""
+    """With `auto` the oldest is dropped, and every reader is told; without, it is refused."""
     items = [message(f"{number} " + "word " * 500) for number in range(8)]
     made = sdk.conversations.create(items=items)
     small: dict[str, Any] = {
@@ -173,3 +175,28 @@ def test_a_long_conversation_goes_on_in_a_small_window(sdk: OpenAI) -> None:
     assert answer.usage.input_tokens < 3_072
     assert sdk.responses.retrieve(answer.id).to_dict()["dropped"] == dropped
     assert len(said(sdk, made.id)) == 10
+
+
+def test_versions_and_compression_pass_the_gateway(stack: LocalStack) -> None:
+    """PATCH, ETag, If-Match and If-None-Match are headers and methods that a gateway could lose."""
+    headers = {"authorization": "Bearer sk-local", "accept-encoding": "gzip"}
+    with httpx.Client(base_url=stack.url, headers=headers) as http:
+        made = http.post("/conversations", json={"title": "one", "items": [message("word " * 500)]})
+        path, first = f"/conversations/{made.json()['id']}", made.headers["etag"]
+
+        won = http.patch(path, json={"title": "two"}, headers={"if-match": first})
+        lost = http.patch(path, json={"title": "three"}, headers={"if-match": first})
+        known = http.get(path, headers={"if-none-match": won.headers["etag"]})
+        items = http.get(f"{path}/items")
+        found = http.get("/conversations", params={"since": "2020-01-01", "limit": 1})
+
+    assert [each.status_code for each in (made, won, lost, known, items, found)] == [
+        200,
+        200,
+        412,
+        304,
+        200,
+        200,
+    ]
+    assert (known.content, items.headers["content-encoding"]) == (b"", "gzip")
+    assert found.json()["data"][0]["title"] == "two"

@@ -124,7 +124,7 @@ class TwinThreadStore:
     ) -> tuple[dict[str, ThreadHead], About | None]:
         heads = {thread: self._rows.heads[thread] for thread in threads if thread in self._rows.heads}
         alive = {thread: head for thread, head in heads.items() if head.owner == owner and not head.deleted}
-        return alive, self._rows.abouts.get(about or "")
+        return alive, self._rows.abouts.get(about) if about in alive else None
 
     def abouts(self, owner: str, threads: Sequence[str]) -> dict[str, About]:
         del owner
