@@ -8,24 +8,25 @@ from typing import Any
 from meanwhile import aws
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
+from meanwhile.memory import resident_bytes
 from meanwhile.operations.accept import Accept
 from meanwhile.operations.accept_once import AcceptOnce
 from meanwhile.operations.authenticate import Authenticate
 from meanwhile.operations.browse import Browse
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.cancel_all import CancelAll
+from meanwhile.operations.choose import Measure
+from meanwhile.operations.context import Context
 from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.delete import Delete
-from meanwhile.operations.end_dead import EndDead
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.fit import Fit
 from meanwhile.operations.follow import Follow
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import Join
-from meanwhile.operations.overdue import Deadlines
 from meanwhile.operations.read import Read
 from meanwhile.operations.recall import Recall
-from meanwhile.operations.sweep import Sweep
-from meanwhile.operations.sweep_threads import SweepThreads
+from meanwhile.operations.remembered import Remembered
 from meanwhile.operations.wait import Wait
 from meanwhile.operations.watch import Watches
 from meanwhile.providers.catalogue import Catalogue
@@ -45,10 +46,12 @@ from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.thread_table import threads_in
 from meanwhile.storage.threads import ThreadStore
 from meanwhile.storage.watches import WatchStore
-from meanwhile.tokens import Tokens
+from meanwhile.tokens import AT_MOST, Tokens
 from meanwhile.vocabulary import Vocabularies
 
 _DAY = 86_400
+_FULL = 0.75
+"""The share of a function's memory above which nothing is remembered."""
 
 now = time.time  # noqa: TID251  # the clock
 
@@ -145,7 +148,35 @@ def join() -> Join:
 def conversing() -> Conversing:
     """Return what can be done with threads: conversations, their items, and the place of a request."""
     kept, key = settings().retention_days * _DAY + settings().open_seconds, settings().idempotency_key_seconds
-    return Conversing.over(join(), read(), now=now, kept_seconds=kept, key_seconds=key)
+    fit = Fit(recall=Recall(threads=threads()), measure=measure())
+    return Conversing.over(join(), read(), now=now, kept_seconds=kept, key_seconds=key, fit=fit)
+
+
+@cache
+def measure() -> Measure:
+    """Return how requests are measured; no vocabulary is read before something is counted."""
+    return Measure(
+        window=lambda request: catalogue().window_for(request, otherwise=settings().context_window),
+        at_most=AT_MOST.of_request,
+        count=lambda request: tokens(catalogue().encoding_of(request.model)).of_request(request),
+    )
+
+
+@cache
+def context() -> Context:
+    """Return what finds out what a model is shown."""
+    memory = settings().aws_lambda_function_memory_size * 2**20
+    return Context(
+        recall=Recall(threads=threads()),
+        measure=measure(),
+        expand=lambda _, item: [item],
+        remembered=Remembered(
+            most_bytes=settings().context_cache_bytes,
+            seconds=settings().key_cache_seconds,
+            now=now,
+            is_short=lambda: bool(memory) and resident_bytes() > memory * _FULL,
+        ),
+    )
 
 
 @cache
@@ -253,41 +284,6 @@ def cancel_all() -> CancelAll:
 def delete() -> Delete:
     """Return what deletes."""
     return Delete(stores=stores(), read=read(), now=now, forget=Forget(threads=threads(), now=now))
-
-
-@cache
-def deadlines() -> Deadlines:
-    """Return how long a response may take."""
-    return Deadlines(
-        in_queue=settings().queue_deadline_seconds,
-        at_work=settings().response_deadline_seconds,
-        max_attempts=settings().max_attempts,
-    )
-
-
-@cache
-def sweep() -> Sweep:
-    """Return the sweeper's work."""
-    return Sweep(
-        stores=stores(),
-        ending=ending(),
-        queue=queue(),
-        now=now,
-        resend_seconds=settings().resend_seconds,
-        deadlines=deadlines(),
-    )
-
-
-@cache
-def sweep_threads() -> SweepThreads:
-    """Return the sweeper's work on threads."""
-    return SweepThreads(threads=threads(), now=now)
-
-
-@cache
-def end_dead() -> EndDead:
-    """Return what ends responses whose messages died."""
-    return EndDead(stores=stores(), ending=ending(), now=now, deadlines=deadlines())
 
 
 @cache

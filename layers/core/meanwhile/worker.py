@@ -8,6 +8,7 @@ from functools import cache
 
 from meanwhile import wiring
 from meanwhile.operations.claimed import Claim
+from meanwhile.operations.context import Context
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.run import Ask, Run
 from meanwhile.operations.work import Work
@@ -45,6 +46,7 @@ def work() -> Work:
         ending=wiring.ending(),
         queue=wiring.queue(),
         ask=ask(),
+        context=wiring.context(),
         continues=providers().continues,
         now=wiring.now,
     )
@@ -57,12 +59,14 @@ def work_with(
     ending: Ending,
     queue: WorkQueue,
     ask: Ask,
+    context: Context | None = None,
     continues: Callable[[str], bool],
     now: Callable[[], float],
 ) -> Work:
     """Return the worker's work over given parts, as chosen in settings."""
     run = Run(
         ask=ask,
+        context=context,
         now=now,
         response_deadline_seconds=chosen.response_deadline_seconds,
         max_attempts=chosen.max_attempts,

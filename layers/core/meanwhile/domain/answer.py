@@ -13,6 +13,7 @@ from meanwhile.domain.facts import (
     REASONING,
     REFUSAL,
     Delta,
+    Dropped,
     Fact,
     GivenUp,
     ItemAdded,
@@ -86,6 +87,7 @@ class Answer:
     response_id: str
     background: bool
     started: bool = False
+    dropped: Dropped | None = None
     items: list[Item] = field(default_factory=list)
     end: Ended | None = None
 
@@ -107,6 +109,8 @@ class Answer:
         match fact:
             case Started():
                 self.started = True
+            case Dropped():
+                self.dropped = fact
             case ItemAdded(kind, call_id, name):
                 if kind not in _PREFIX:
                     raise LogCorrupt("an item of an unknown kind")

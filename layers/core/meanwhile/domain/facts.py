@@ -78,7 +78,22 @@ class GivenUp:
     item: int
 
 
-Fact = Started | ItemAdded | PartAdded | Delta | TextDone | PartDone | ItemDone | GivenUp | Ended
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a model was not shown of its thread: `response.in_progress`, once more. Numbers only.
+
+    Nobody has opened or read it, so deleted items may be among them.
+    """
+
+    items: int
+    tokens: int | None
+    """At the most; `None` if nobody has kept count."""
+    first: int
+    """Its first and last position in the thread; what was pinned in between was shown."""
+    last: int
+
+
+Fact = Started | Dropped | ItemAdded | PartAdded | Delta | TextDone | PartDone | ItemDone | GivenUp | Ended
 
 
 def to_compact(fact: Fact) -> list[Any]:
@@ -86,6 +101,8 @@ def to_compact(fact: Fact) -> list[Any]:
     match fact:
         case Started():
             return ["s"]
+        case Dropped(items, tokens, first, last):
+            return ["x", items, tokens, first, last]
         case ItemAdded(kind, call_id, name):
             return ["i", kind, call_id, name] if call_id or name else ["i", kind]
         case PartAdded(item, kind):
@@ -127,6 +144,8 @@ def _from_compact(stored: Sequence[Any]) -> Fact:
     match list(stored):
         case ["s"]:
             return Started()
+        case ["x", items, tokens, first, last]:
+            return Dropped(items, tokens, first, last)
         case ["i", kind, *rest]:
             return ItemAdded(kind, *rest)
         case ["p", item, kind]:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from meanwhile.domain.request import Request
+from meanwhile.domain.response import Head
 from meanwhile.operations.add_once import AddOnce
 from meanwhile.operations.conversations import Conversations
 from meanwhile.operations.forget import Forget
@@ -35,10 +37,11 @@ class Conversing:
         now: Callable[[], float],
         kept_seconds: float,
         key_seconds: float = 86_400,
+        fit: Callable[[Head, Request], None] | None = None,
     ) -> Self:
         """Return them for what ends and what reads responses.
 
-        `kept_seconds` as in `Resolve`, `key_seconds` as in `AddOnce`.
+        `kept_seconds` and `fit` as in `Resolve`, `key_seconds` as in `AddOnce`.
         """
         threads, recall = join.threads, join.recall
         conversations = Conversations(threads=threads, now=now)
@@ -59,5 +62,6 @@ class Conversing:
                 forget=Forget(threads=threads, now=now),
                 now=now,
                 kept_seconds=kept_seconds,
+                fit=fit,
             ),
         )

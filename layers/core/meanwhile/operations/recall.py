@@ -10,6 +10,7 @@ from meanwhile.domain.threads import (
     Entry,
     Path,
     Place,
+    Reached,
     Span,
     ThreadBatch,
     checked_above,
@@ -19,6 +20,8 @@ from meanwhile.domain.threads import (
 from meanwhile.storage.stores import Threads
 
 _PAGE = 50
+_FIRST, _MOST = 8, 100
+"""Batches of the first query of a walk that nobody knows the length of, and of its longest."""
 _AT_ONCE = 8
 
 
@@ -52,7 +55,7 @@ class Recall:
         budget, not the length of the thread, and nothing is opened.
         """
         chosen: list[Entry] = []
-        for entry in self.down(owner, place.path, below=place.position):
+        for entry in self.back(owner, place.path, below=place.position):
             budget -= entry.tokens
             if budget < 0:
                 break
@@ -70,6 +73,18 @@ class Recall:
         for span in path.spans(below):
             try:
                 yield from self._down(owner, span, tip if span.end is None else 0, page)
+            except _Cut:
+                self._refuse(path, span)
+
+    def back(self, owner: str, path: Path, *, below: int, batches: int = _FIRST) -> Iterator[Entry]:
+        """Yield the items before a position, newest first, for somebody who may stop at any.
+
+        The first query reads a few batches, and each further one twice as many: nobody knows how long they
+        are, and what is read beside what is wanted costs as much.
+        """
+        for span in path.spans(below):
+            try:
+                yield from self._back(owner, span, batches)
             except _Cut:
                 self._refuse(path, span)
 
@@ -104,17 +119,18 @@ class Recall:
             found = pool.map(lambda item_id: self.find(owner, path, item_id), item_ids)
             return [each for each in found if each is not None]
 
-    def tip(self, owner: str, thread: str, start: int, nonce: str) -> tuple[int, ThreadBatch | None]:
-        """Return where a thread ends, looked for from a position it had reached, or the batch of this nonce.
+    def tip(self, owner: str, thread: str, start: Reached, nonce: str) -> tuple[Reached, ThreadBatch | None]:
+        """Return where a thread ends, looked for from where it was, or the batch of this nonce and its end.
 
         Raises:
             ConversationNotFound: It was deleted.
         """
-        while batches := self.threads.log.up(owner, thread, start=start, items=_PAGE):
+        while batches := self.threads.log.up(owner, thread, start=start.position, items=_PAGE):
             for batch in batches:
                 if batch.closed:
                     raise ConversationNotFound(thread)
-                start = checked_above(batch, start)
+                checked_above(batch, start.position)
+                start = start.with_entries(batch.entries)
                 if batch.nonce == nonce:
                     return start, batch
         return start, None
@@ -135,6 +151,26 @@ class Recall:
                 for entry in reversed(batch.entries):
                     if not entry.deleted and (span.end is None or entry.position < span.end):
                         yield entry
+
+    def _back(self, owner: str, span: Span, batches: int) -> Iterator[Entry]:
+        above = span.end or 0
+        while above > span.start:
+            found = self.threads.log.newest(owner, span.thread, below=above, batches=batches)
+            yield from self._checked(found, above, span)
+            above, batches = found[-1].first, min(2 * batches, _MOST)
+
+    def _checked(self, batches: Sequence[ThreadBatch], above: int, span: Span) -> Iterator[Entry]:
+        """Yield the entries of a span in batches that were found below a position, newest first."""
+        if not batches:
+            self._is_cut(span)
+            raise missing(above)
+        for batch in batches:
+            if batch.closed:
+                self._is_cut(span)
+            above = checked_below(batch, above, span)
+            for entry in reversed(batch.entries):
+                if not entry.deleted and (span.end is None or entry.position < span.end):
+                    yield entry
 
     def _up(self, owner: str, span: Span, begins: int, tip: int, page: int) -> Iterator[Entry]:
         below = begins

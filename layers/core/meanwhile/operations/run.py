@@ -1,6 +1,7 @@
 """Run: ask a model for one claimed response, and log what it says until there is an end."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 from meanwhile.domain.answer import Answer
 from meanwhile.domain.continuation import Beginning, Step, resumption
 from meanwhile.domain.errors import (
+    ConversationNotFound,
     InvalidRequest,
+    LogCorrupt,
     NotContinued,
     ProviderBroken,
     ProviderBusy,
@@ -22,8 +25,11 @@ from meanwhile.domain.response import Ended
 from meanwhile.domain.transcript import Transcript
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.commit import Commit
+from meanwhile.operations.context import Context
 from meanwhile.operations.ending import failed
 from meanwhile.operations.overdue import attempts_exhausted, deadline_exceeded, interrupted
+
+logger = logging.getLogger(__name__)
 
 _CALLS = 3
 """Model calls of one claim whose streams may break, but for those that have gone on with an answer."""
@@ -53,6 +59,8 @@ class Run:
     max_attempts: int
     commit_watched_seconds: float
     commit_unwatched_seconds: float
+    context: Context | None = None
+    """Finds what the model is shown of the thread that a request runs in; without it, its own input."""
 
     async def __call__(self, claimed: Claimed) -> None:
         """Return once the response has ended, in its log and in its head.
@@ -92,7 +100,11 @@ class Run:
             left = first + self.response_deadline_seconds - self.now()
             try:
                 async with asyncio.timeout(left) as limit:
-                    end = await self._converse(claimed, claimed.request, answer, commit)
+                    shown = await self._shown(claimed, claimed.request, answer, commit)
+                    if isinstance(shown, Ended):
+                        end = shown
+                    else:
+                        end = await self._converse(claimed, shown, answer, commit)
             except TimeoutError:
                 if not limit.expired():
                     raise  # somebody else's, and a bug
@@ -106,6 +118,25 @@ class Run:
         if claimed.lease.attempts > self.max_attempts:
             return attempts_exhausted(at=self.now())
         return None
+
+    async def _shown(
+        self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
+    ) -> Request | Ended:
+        """Return what the model is asked, with what it continues; or the end, if that cannot be."""
+        if self.context is None or claimed.head is None:
+            return request
+        try:
+            shown = await asyncio.to_thread(self.context, claimed.head.owner, request)
+        except InvalidRequest as refused:
+            return failed(refused.narrow_code or "invalid_request", refused.message, at=self.now())
+        except ConversationNotFound as gone:
+            return failed("conversation_not_found", gone.message, at=self.now())
+        except LogCorrupt:
+            logger.error("a thread that cannot be read", extra={"response_id": claimed.response_id})
+            return failed("server_error", "What was said before cannot be read.", at=self.now())
+        if shown.dropped is not None and shown.dropped != answer.dropped:
+            commit.add(_applied(answer, [shown.dropped]))
+        return shown.request
 
     async def _converse(
         self, claimed: Claimed, request: Request, answer: Answer, commit: Commit

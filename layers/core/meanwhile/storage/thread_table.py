@@ -2,7 +2,7 @@
 
 | part                | holds                                                                        |
 |---------------------|------------------------------------------------------------------------------|
-| `head`              | owner, path, tip, lock, times; small, for every response in it updates it    |
+| `head`              | owner, path, tip, tokens, lock, times; small: every response in it updates it |
 | `about`             | title, tags, metadata of a conversation, and their version                   |
 | `items#0000000007`  | the batch whose first item stands at position 7                              |
 | `id#<item>#<first>` | that an item may be found in the batch at `first`; believed once it is there |
@@ -77,6 +77,8 @@ class Part(Model):
     active_at = NumberAttribute(null=True)
     path = UnicodeAttribute(null=True)
     tip = NumberAttribute(null=True)
+    tokens = NumberAttribute(null=True)
+    changes = NumberAttribute(null=True)
     lock = UnicodeAttribute(null=True)
     locked_at = NumberAttribute(null=True)
     kept_until = NumberAttribute(null=True)
@@ -136,3 +138,13 @@ def to_millis(seconds: float) -> int:
 def to_seconds(millis: float | None) -> float:
     """Return a time as everybody else takes it."""
     return (millis or 0) / 1000
+
+
+def index_key(owner: str, active_at: float, thread: str) -> dict[str, dict[str, str]]:
+    """Return where a conversation stood in its owner's index, as DynamoDB takes it to go on behind it."""
+    return {
+        "listed_for": {"S": owner},
+        "active_at": {"N": str(to_millis(active_at))},
+        "thread_id": {"S": thread},
+        "part": {"S": HEAD},
+    }

@@ -8,11 +8,11 @@ from typing import Any
 from meanwhile.domain.errors import LogCorrupt, named
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.response import SHARDS
-from meanwhile.domain.threads import CONVERSATION, About, Path, ThreadHead
+from meanwhile.domain.threads import CONVERSATION, About, Path, Reached, ThreadHead
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.payload import pack, unpack
 from meanwhile.storage.table import Conflict, errors_translated
-from meanwhile.storage.thread_table import ABOUT, HEAD, Part, parts_at, to_millis, to_seconds
+from meanwhile.storage.thread_table import ABOUT, HEAD, Part, index_key, parts_at, to_millis, to_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +55,19 @@ class ThreadStore:
 
     def conversation(self, owner: str, thread: str) -> tuple[ThreadHead, About] | None:
         """Return a conversation of this owner's in one call; `None` if there is none, or it is deleted."""
-        found = {row.part: row for row in parts_at(self._parts, [(thread, HEAD), (thread, ABOUT)])}
-        if HEAD not in found or found[HEAD].owner != owner or found[HEAD].deleted:
-            return None
-        about = self._to_about(owner, found[ABOUT]) if ABOUT in found else None
-        return (self._to_head(found[HEAD]), about) if about else None
+        heads, about = self.known(owner, [thread], about=thread)
+        return (heads[thread], about) if thread in heads and about else None
+
+    def known(
+        self, owner: str, threads: Sequence[str], *, about: str | None
+    ) -> tuple[dict[str, ThreadHead], About | None]:
+        """Return an owner's threads that live, by id, and what is said about one of them: 99 in one call."""
+        wanted = [(thread, HEAD) for thread in threads] + ([(about, ABOUT)] if about else [])
+        rows = parts_at(self._parts, wanted) if wanted else []
+        theirs = [row for row in rows if row.part == HEAD and row.owner == owner and not row.deleted]
+        heads = {row.thread_id: self._to_head(row) for row in theirs}
+        spoken = [row for row in rows if row.part == ABOUT and row.thread_id in heads]
+        return heads, self._to_about(owner, spoken[0]) if spoken else None
 
     def abouts(self, owner: str, threads: Sequence[str]) -> dict[str, About]:
         """Return what is said about up to 100 conversations, in one call, by id.
@@ -111,15 +119,21 @@ class ThreadStore:
         """Let a conversation go, if this response still has it."""
         self._updated(self._parts(thread, HEAD), [self._parts.lock.remove()], self._parts.lock == response_id)
 
-    def moved(self, thread: str, *, tip: int, now: float, release: str | None = None) -> None:
+    def moved(self, thread: str, *, tip: Reached, now: float, release: str | None = None) -> None:
         """Write down that a conversation has grown up to `tip`, and let it go if this response has it."""
         parts = self._parts
         condition = parts.listed_for.exists()
-        actions = [parts.active_at.set(to_millis(now)), parts.tip.set(tip)]
+        tokens = parts.tokens.remove() if tip.tokens is None else parts.tokens.set(tip.tokens)
+        actions = [parts.active_at.set(to_millis(now)), parts.tip.set(tip.position), tokens]
         if release is not None:
             condition &= parts.lock == release
             actions.append(parts.lock.remove())
         self._updated(parts(thread, HEAD), actions, condition)
+
+    def changed(self, thread: str) -> None:
+        """Count a deletion of items, so that whoever remembers them reads again."""
+        parts = self._parts
+        self._updated(parts(thread, HEAD), [parts.changes.add(1)], self._lives())
 
     def keep(self, thread: str, *, until: float) -> None:
         """Keep a chain for longer, if it is still there; when the sweeper looks, it looks again later."""
@@ -146,7 +160,7 @@ class ThreadStore:
         between = parts.active_at.between(
             to_millis(since or 0), to_millis(until) - 1 if until is not None else 10**15
         )
-        start = _index_key(owner, *behind) if behind else None
+        start = index_key(owner, *behind) if behind else None
         with errors_translated():
             for row in parts.listed_index.query(
                 owner, between, scan_index_forward=False, page_size=page, last_evaluated_key=start
@@ -166,9 +180,8 @@ class ThreadStore:
         """Have the sweeper look at a thread by then, for what a write may leave that stops half way."""
         parts = self._parts
         actions = [parts.due_shard.set(shard_of(thread, SHARDS)), parts.due_at.set(to_millis(at))]
-        lives = parts.owner.exists() & parts.deleted.does_not_exist()
         later = parts.due_at.does_not_exist() | (parts.due_at > to_millis(at))
-        self._updated(parts(thread, HEAD), actions, lives & later)
+        self._updated(parts(thread, HEAD), actions, self._lives() & later)
 
     def looked_at(self, thread: str, *, now: float, again_at: float | None = None) -> None:
         """Say that it was looked at: the next look is at `again_at`, or when its time is over, if ever."""
@@ -217,6 +230,7 @@ class ThreadStore:
             active_at=to_millis(head.active_at),
             path=json.dumps(head.path.to_json(), separators=(",", ":")),
             tip=head.tip,
+            tokens=head.tokens,
         )
         if head.id.startswith(f"{CONVERSATION}_"):
             row.listed_for = head.owner
@@ -237,6 +251,8 @@ class ThreadStore:
             created_at=to_seconds(row.created_at),
             active_at=to_seconds(row.active_at),
             tip=int(row.tip or 0),
+            tokens=None if row.tokens is None else int(row.tokens),
+            changes=int(row.changes or 0),
             lock=row.lock,
             locked_at=to_seconds(row.locked_at),
             kept_until=None if row.kept_until is None else to_seconds(row.kept_until),
@@ -271,6 +287,9 @@ class ThreadStore:
             created_at=to_seconds(created_at),
         )
 
+    def _lives(self) -> Any:
+        return self._parts.owner.exists() & self._parts.deleted.does_not_exist()
+
     def _updated(self, row: Part, actions: list[Any], condition: Any) -> bool:
         """Update a part, which then holds all of it; `False` if the condition does not hold.
 
@@ -283,13 +302,3 @@ class ThreadStore:
         except Conflict:
             return False
         return True
-
-
-def _index_key(owner: str, active_at: float, thread: str) -> dict[str, dict[str, str]]:
-    """Return where a conversation stood in its owner's index, as DynamoDB takes it to go on behind it."""
-    return {
-        "listed_for": {"S": owner},
-        "active_at": {"N": str(to_millis(active_at))},
-        "thread_id": {"S": thread},
-        "part": {"S": HEAD},
-    }

@@ -14,7 +14,7 @@ from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.operations.resolve import refuse_unfit
-from meanwhile.providers.catalogue import UNKNOWN_ENCODING, Catalogue, ModelEntry
+from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.body import parse_object
 from meanwhile.web.capabilities import check_model
 from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
@@ -74,29 +74,22 @@ def to_asked(raw: bytes, catalogue: Catalogue) -> tuple[Request, bytes]:
         InvalidRequest: Something is wrong with it; `param` names what.
     """
     body = parse_object(raw)
-    request, _ = _read(checked(CreateResponse, body), catalogue)
+    request = _read(checked(CreateResponse, body), catalogue)
     said = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return request, hashlib.sha256(said.encode()).digest()
 
 
-def to_counted(raw: bytes, catalogue: Catalogue) -> tuple[Request, str]:
-    """Return what a body asks to count, and the vocabulary of its model.
+def to_counted(raw: bytes, catalogue: Catalogue) -> Request:
+    """Return what a body asks to count; its model may be none.
 
     Raises:
         InvalidRequest: Something is wrong with it, for the same reasons as with the body of a create call.
     """
-    body = checked(CountInputTokens, parse_object(raw))
-    for param in ("conversation", "previous_response_id"):
-        if getattr(body, param) is not None:
-            raise InvalidRequest(
-                f"'{param}' is not available yet.", param=param, code="unsupported_parameter"
-            )
-    request, entry = _read(body, catalogue)
-    return request, entry.encoding if entry else UNKNOWN_ENCODING
+    return _read(checked(CountInputTokens, parse_object(raw)), catalogue)
 
 
-def _read(body: CountInputTokens, catalogue: Catalogue) -> tuple[Request, ModelEntry | None]:
-    """Return the request and what is known about its model; the body of a count need not name one."""
+def _read(body: CountInputTokens, catalogue: Catalogue) -> Request:
+    """Return the request; the body of a count need not name a model."""
     tools = [_tool(tool) for tool in body.tools or []]
     _check_tools(body, [tool["name"] for tool in tools])
     given = {name: getattr(body, name, None) for name in _SAME}
@@ -112,10 +105,9 @@ def _read(body: CountInputTokens, catalogue: Catalogue) -> tuple[Request, ModelE
         **said,
     )
     refuse_unfit(request)
-    entry = None if body.model is None else catalogue.find(body.model)
-    if entry:
-        check_model(request, entry)
-    return request, entry
+    if body.model is not None:
+        check_model(request, catalogue.find(body.model))
+    return request
 
 
 def _items(body: CountInputTokens) -> list[Json]:

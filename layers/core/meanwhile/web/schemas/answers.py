@@ -2,15 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from meanwhile.web.schemas.base import ItemStatus
-
-
-class Shown(BaseModel):
-    """Everything in it is always there, null where there is nothing."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+from meanwhile.web.schemas.shown import DroppedItems, Shown
 
 
 class FailureDetail(Shown):
@@ -221,6 +216,8 @@ class Response(Shown):
     usage: Usage | None
     user: str | None
     metadata: dict[str, str]
+    dropped: DroppedItems | None = None
+    """Only there if something was; an addition of ours."""
 
 
 class ResponseDeleted(Shown):

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from pydantic import Field, RootModel
 
 from meanwhile.web.schemas.answers import (
-    Shown,
     ShownFunctionCall,
     ShownFunctionCallOutput,
     ShownMessage,
     ShownReasoning,
 )
+from meanwhile.web.schemas.shown import Shown
 
 _ID = "^conv_[0-9a-f]{48}$"
 
