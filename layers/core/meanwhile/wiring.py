@@ -16,16 +16,12 @@ from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.cancel_all import CancelAll
 from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.delete import Delete
-from meanwhile.operations.end_dead import EndDead
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.follow import Follow
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import Join
-from meanwhile.operations.overdue import Deadlines
 from meanwhile.operations.read import Read
 from meanwhile.operations.recall import Recall
-from meanwhile.operations.sweep import Sweep
-from meanwhile.operations.sweep_threads import SweepThreads
 from meanwhile.operations.wait import Wait
 from meanwhile.operations.watch import Watches
 from meanwhile.providers.catalogue import Catalogue
@@ -257,41 +253,6 @@ def cancel_all() -> CancelAll:
 def delete() -> Delete:
     """Return what deletes."""
     return Delete(stores=stores(), read=read(), now=now, forget=Forget(threads=threads(), now=now))
-
-
-@cache
-def deadlines() -> Deadlines:
-    """Return how long a response may take."""
-    return Deadlines(
-        in_queue=settings().queue_deadline_seconds,
-        at_work=settings().response_deadline_seconds,
-        max_attempts=settings().max_attempts,
-    )
-
-
-@cache
-def sweep() -> Sweep:
-    """Return the sweeper's work."""
-    return Sweep(
-        stores=stores(),
-        ending=ending(),
-        queue=queue(),
-        now=now,
-        resend_seconds=settings().resend_seconds,
-        deadlines=deadlines(),
-    )
-
-
-@cache
-def sweep_threads() -> SweepThreads:
-    """Return the sweeper's work on threads."""
-    return SweepThreads(threads=threads(), now=now)
-
-
-@cache
-def end_dead() -> EndDead:
-    """Return what ends responses whose messages died."""
-    return EndDead(stores=stores(), ending=ending(), now=now, deadlines=deadlines())
 
 
 @cache
