@@ -17,6 +17,7 @@ from meanwhile.operations.cancel_all import CancelAll
 from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.expand import Expand
 from meanwhile.operations.follow import Follow
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import Join
@@ -29,6 +30,7 @@ from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.blobs import Blobs
+from meanwhile.storage.compactions import Compactions
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
@@ -99,6 +101,12 @@ def keyring() -> Keyring:
         cache_seconds=settings().key_cache_seconds,
         sealing_seconds=settings().sealing_key_cache_seconds,
     )
+
+
+@cache
+def expand() -> Expand:
+    """Return what opens compaction items."""
+    return Expand(Compactions(keyring()))
 
 
 @cache

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from functools import cache
 
 from meanwhile import wiring
+from meanwhile.domain.request import Request
 from meanwhile.operations.claimed import Claim
+from meanwhile.operations.compact import Ask, Compact
 from meanwhile.operations.ending import Ending
-from meanwhile.operations.run import Ask, Run
+from meanwhile.operations.run import Run
 from meanwhile.operations.work import Work
 from meanwhile.providers.asking import Asking
 from meanwhile.providers.router import Providers
@@ -36,6 +38,11 @@ def ask() -> Asking:
     )
 
 
+def tokens_of(request: Request) -> int:
+    """Return about how many tokens a request's model reads of it; the first call reads a vocabulary."""
+    return wiring.tokens(wiring.catalogue().encoding_of(request.model)).of_request(request)
+
+
 @cache
 def work() -> Work:
     """Return the worker's work."""
@@ -45,6 +52,7 @@ def work() -> Work:
         ending=wiring.ending(),
         queue=wiring.queue(),
         ask=ask(),
+        compact=Compact(ask=ask(), expand=wiring.expand(), count=tokens_of),
         continues=providers().continues,
         now=wiring.now,
     )
@@ -57,12 +65,14 @@ def work_with(
     ending: Ending,
     queue: WorkQueue,
     ask: Ask,
+    compact: Compact,
     continues: Callable[[str], bool],
     now: Callable[[], float],
 ) -> Work:
     """Return the worker's work over given parts, as chosen in settings."""
     run = Run(
         ask=ask,
+        compact=compact,
         now=now,
         response_deadline_seconds=chosen.response_deadline_seconds,
         max_attempts=chosen.max_attempts,
