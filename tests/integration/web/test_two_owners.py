@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from meanwhile import wiring
+from meanwhile.domain.compaction import Compaction
 from meanwhile.web.app import create_app
 from meanwhile.web.openapi import document
 from tests.integration.web.world import World, client_of
@@ -121,6 +123,51 @@ async def test_the_owner_finds_it(
     got = await http.request(method, path.format_map(ids), json=BODIES.get(operation["operationId"]))
 
     assert got.status_code == 200
+
+
+def schemas_in(value: Any) -> set[str]:
+    """Return the names of all schemas that a part of the document leads to."""
+    found: set[str] = set()
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            name = str(each.get("$ref", "")).rpartition("/")[2]
+            if name and name not in found:
+                found.add(name)
+                left.append(DOCUMENT["components"]["schemas"][name])
+            left += each.values()
+        elif isinstance(each, list):
+            left += each
+    return found
+
+
+TAKE_ITEMS = [
+    each
+    for each in operations()
+    if "Compaction" in schemas_in(each.values[2].get("requestBody", {})) and not each.values[3]
+]
+
+
+@pytest.mark.parametrize(("method", "path", "operation", "names"), TAKE_ITEMS)
+async def test_what_was_sealed_for_another_owner_does_not_open(
+    method: str, path: str, operation: dict[str, Any], names: set[str], world: World
+) -> None:
+    """A compaction item is what we say of a conversation: nobody reads another's by handing it in."""
+    del operation, names
+    content = wiring.expand().compactions.close("local", Compaction(summary="Secret.", kept=[]))
+    item = {"type": "compaction", "encrypted_content": content}
+
+    async with client_of("mallory") as mallory:
+        refused = await mallory.request(method, path, json={"model": "simulator", "input": [item]})
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input[0].encrypted_content")
+    assert world.items() == []
+
+
+def test_operations_that_take_items_are_found() -> None:
+    """Else the test above would prove nothing."""
+    assert {each.id for each in TAKE_ITEMS} >= {"createResponse", "compactResponse", "countInputTokens"}
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -10,13 +10,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from meanwhile.domain.calls import check_calls
+from meanwhile.domain.compaction import PREFIX, last_compaction
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.providers.catalogue import UNKNOWN_ENCODING, Catalogue, ModelEntry
 from meanwhile.web.body import parse_object
 from meanwhile.web.capabilities import check_model
-from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
+from meanwhile.web.schemas.create import CompactResponse, CountInputTokens, CreateResponse, Input
 from meanwhile.web.schemas.options import (
     AllowedTools,
     FunctionChoice,
@@ -31,9 +33,13 @@ _PREFIX = {
     "function_call": "fc",
     "function_call_output": "fco",
     "reasoning": "rs",
+    "compaction": PREFIX,
 }
 
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "top_logprobs")
+
+_SHARE_OF_WINDOW = 80
+"""Percent of a model's window above which is compacted where no number is given."""
 
 _SAME = (
     *_SAMPLING,
@@ -73,8 +79,33 @@ def to_asked(raw: bytes, catalogue: Catalogue) -> tuple[Request, bytes]:
     """
     body = parse_object(raw)
     request, _ = _read(checked(CreateResponse, body), catalogue)
+    return request, _digest(body)
+
+
+def to_compact(raw: bytes, catalogue: Catalogue) -> tuple[Request, bytes]:
+    """Return what a body asks to compact, as a response that is hidden and not stored, and its digest.
+
+    Raises:
+        InvalidRequest: Something is wrong with it; `param` names what.
+    """
+    body = parse_object(raw)
+    wanted = checked(CompactResponse, body)
+    entry = catalogue.find(wanted.model)
+    request = Request(
+        model=wanted.model,
+        input=_items(wanted.input, open_calls=True),
+        instructions=wanted.instructions,
+        prompt_cache_key=wanted.prompt_cache_key,
+        store=False,
+        is_compaction=True,
+    )
+    check_model(request, entry)
+    return request, _digest({"compact": body})
+
+
+def _digest(body: Json) -> bytes:
     said = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return request, hashlib.sha256(said.encode()).digest()
+    return hashlib.sha256(said.encode()).digest()
 
 
 def to_counted(raw: bytes, catalogue: Catalogue) -> tuple[Request, str]:
@@ -94,12 +125,13 @@ def _read(body: CountInputTokens, catalogue: Catalogue) -> tuple[Request, ModelE
     given = {name: getattr(body, name, None) for name in _SAME}
     said: dict[str, Any] = {"model": ""} | {name: each for name, each in given.items() if each is not None}
     request = Request(
-        input=_items(body),
+        input=_items(body.input),
         tools=tools,
         tool_choice=_plain(body.tool_choice or "auto"),
         text=_text(body),
         reasoning=_reasoning(body.reasoning),
         sampling=[name for name in _SAMPLING if name in said],
+        context_management=_thresholds(body, catalogue),
         **said,
     )
     entry = None if body.model is None else catalogue.find(body.model)
@@ -108,17 +140,20 @@ def _read(body: CountInputTokens, catalogue: Catalogue) -> tuple[Request, ModelE
     return request, entry
 
 
-def _items(body: CountInputTokens) -> list[Json]:
+def _items(said: Input | None, *, open_calls: bool = False) -> list[Json]:
     """Return the input as `input_items` lists it: every item with an id, content always as parts."""
-    if isinstance(body.input, str):
-        return [_item({"type": "message", "role": "user", "content": body.input, "status": "completed"})]
-    items = [_item(item.model_dump(exclude_none=True)) for item in body.input or ()]
+    if isinstance(said, str):
+        return [_item({"type": "message", "role": "user", "content": said, "status": "completed"})]
+    items = [_item(item.model_dump(exclude_none=True)) for item in said or ()]
     _check_ids(items)
-    _check_calls(items)
+    if last_compaction(items) is None:  # else calls may be in it: see `operations/expand.py`
+        check_calls(items, open_calls=open_calls)
     return items
 
 
 def _item(said: Json) -> Json:
+    if said["type"] == "compaction":
+        return {"id": new_id(PREFIX)} | said
     content = said.get("content")
     if isinstance(content, str):
         said["content"] = [_part(content, written=said["role"] == "assistant")]
@@ -142,28 +177,6 @@ def _check_ids(items: Sequence[Json]) -> None:
             param = f"input[{index}].id"
             raise InvalidRequest(f"Duplicate item id at '{param}'.", param=param, code="invalid_value")
         seen.add(item["id"])
-
-
-def _check_calls(items: Sequence[Json]) -> None:
-    """Refuse outputs without a call before them and calls without an output: no model takes them."""
-    waiting: set[str] = set()
-    called: set[str] = set()
-    for item in items:
-        if item["type"] == "function_call":
-            waiting.add(item["call_id"])
-            called.add(item["call_id"])
-        elif item["type"] == "function_call_output":
-            if item["call_id"] not in called:
-                raise InvalidRequest(
-                    f"No tool call found for function call output with call_id {item['call_id']}.",
-                    param="input",
-                )
-            waiting.discard(item["call_id"])
-    if waiting:
-        raise InvalidRequest(
-            f"No tool output found for function call {min(waiting)}.",
-            param="input",
-        )
 
 
 def _check_tools(body: CountInputTokens, names: Sequence[str]) -> None:
@@ -190,6 +203,25 @@ def _not_among_tools(param: str) -> InvalidRequest:
 
 def _tool(tool: FunctionTool) -> Json:
     return tool.model_dump(include={"type", "name", "description", "parameters", "strict"})
+
+
+def _thresholds(body: CountInputTokens, catalogue: Catalogue) -> list[Json]:
+    """Return the entries of `context_management`, each with its number."""
+    found: list[Json] = []
+    for index, entry in enumerate(getattr(body, "context_management", None) or ()):
+        most = entry.compact_threshold
+        if most is None:
+            window = catalogue.find(body.model or "").context_window
+            if window is None:
+                param = f"context_management[{index}].compact_threshold"
+                raise InvalidRequest(
+                    f"Missing required parameter: '{param}'. The window of this model is not known.",
+                    param=param,
+                    code="missing_required_parameter",
+                )
+            most = window * _SHARE_OF_WINDOW // 100
+        found.append({"type": entry.type, "compact_threshold": most})
+    return found
 
 
 def _plain(choice: str | BaseModel) -> str | Json:

@@ -7,6 +7,7 @@ from pydantic.json_schema import models_json_schema
 from meanwhile.domain.request import Json
 from meanwhile.web.schemas.answers import (
     CancelledAll,
+    CompactedResponse,
     Failure,
     InputTokens,
     ItemList,
@@ -16,10 +17,11 @@ from meanwhile.web.schemas.answers import (
     ResponseDeleted,
     ResponseList,
 )
-from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
+from meanwhile.web.schemas.create import CompactResponse, CountInputTokens, CreateResponse
 
 _ANSWERS = (
     CancelledAll,
+    CompactedResponse,
     Failure,
     InputTokens,
     ItemList,
@@ -40,7 +42,7 @@ def document(app: FastAPI) -> Json:
     """Return the document of an app."""
     found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     _, schemas = models_json_schema(
-        [(model, "validation") for model in (CountInputTokens, CreateResponse, *_ANSWERS)],
+        [(model, "validation") for model in (CompactResponse, CountInputTokens, CreateResponse, *_ANSWERS)],
         ref_template="#/components/schemas/{model}",
     )
     components = found["components"]

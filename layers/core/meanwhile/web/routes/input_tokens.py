@@ -17,12 +17,13 @@ router = APIRouter(tags=["Responses"])
 @router.post("/responses/input_tokens", operation_id="countInputTokens",
              openapi_extra=takes("CountInputTokens"),
              responses=FAILURES | returns("InputTokens"))  # fmt: skip
-async def count(request: Request, owner: Owner) -> JSONResponse:  # noqa: ARG001  # only callers we know
+async def count(request: Request, owner: Owner) -> JSONResponse:
     """Count the tokens that a model would read: an estimate, for the exact number is the provider's."""
-    counted = await run_in_threadpool(_counted, await read_body(request))
+    counted = await run_in_threadpool(_counted, owner, await read_body(request))
     return JSONResponse({"object": "response.input_tokens", "input_tokens": counted})
 
 
-def _counted(raw: bytes) -> int:
+def _counted(owner: str, raw: bytes) -> int:
     asked, encoding = to_counted(raw, wiring.catalogue())
-    return wiring.tokens(encoding).of_request(asked)
+    wiring.expand().check(owner, asked)
+    return wiring.tokens(encoding).of_request(wiring.expand().request(owner, asked))

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from meanwhile.web.schemas.base import ItemStatus
 
@@ -115,7 +116,15 @@ class ShownReasoning(Shown):
     encrypted_content: str = ""
 
 
-OutputItem = ShownMessage | ShownFunctionCall | ShownReasoning
+class ShownCompaction(Shown):
+    """What stands for everything before it."""
+
+    id: str
+    type: Literal["compaction"]
+    encrypted_content: str
+
+
+OutputItem = ShownMessage | ShownFunctionCall | ShownReasoning | ShownCompaction
 Item = OutputItem | ShownFunctionCallOutput
 
 
@@ -215,6 +224,18 @@ class Response(Shown):
     usage: Usage | None
     user: str | None
     metadata: dict[str, str]
+
+
+class CompactedResponse(Shown):
+    """The user's messages, and the item that stands for them and for all else."""
+
+    id: Annotated[str, Field(pattern="^resp_[0-9a-f]{48}$")]
+    object: Literal["response.compaction"]
+    created_at: int
+    output: list[ShownMessage | ShownCompaction]
+    usage: Usage
+    error: FailureDetail | SkipJsonSchema[None] = None
+    """Only where making it failed after signs of life had been sent; `output` is empty then."""
 
 
 class ResponseDeleted(Shown):

@@ -1,0 +1,79 @@
+"""What a caller of `POST /responses/compact` gets: the compacted conversation, or why there is none.
+
+A failure that comes soon has an HTTP status of its own. Signs of life need the status that says that all is
+well; so a failure that comes after they have begun is told in the body, beside an `output` that is empty.
+"""
+
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from meanwhile import wiring
+from meanwhile.domain.model_events import NOTHING
+from meanwhile.domain.request import Json, Request
+from meanwhile.domain.response import Head
+from meanwhile.domain.wire import usage_object
+from meanwhile.operations.wait import Wait
+from meanwhile.web.errors import INVALID_REQUEST, SERVER_ERROR
+from meanwhile.web.unexpected import Stopped
+from meanwhile.web.waiting import SIGN_OF_LIFE, as_body, until_ended
+
+_SILENT = 2
+"""Signs of life that are held back for the sake of the status: half a minute, as settings come."""
+
+_REFUSALS = {"provider_rejected", "model_not_found", "context_length_exceeded"}
+"""Codes of failures that the same call would meet again."""
+
+
+async def compacted(head: Head, asked: Request) -> Response:
+    """Wait for the compaction, and answer with it."""
+    wait = wiring.wait(head, asked)
+    signs = until_ended(wait, head.id)
+    held_back = 0
+    async for _ in signs:
+        held_back += 1
+        if held_back > _SILENT:
+            return StreamingResponse(_rest(signs, wait, head, asked), media_type="application/json")
+    found, status = _answer(wait, head, asked)
+    headers = {} if status is HTTPStatus.OK else {"x-should-retry": "false"}
+    if status is not HTTPStatus.OK:
+        return JSONResponse({"error": found["error"]}, status, headers)
+    return JSONResponse(found)
+
+
+async def _rest(
+    signs: AsyncGenerator[None, None], wait: Wait, head: Head, asked: Request
+) -> AsyncGenerator[bytes, None]:
+    yield SIGN_OF_LIFE
+    with Stopped(response_id=head.id):
+        async for _ in signs:
+            yield SIGN_OF_LIFE
+    yield as_body(_answer(wait, head, asked)[0])
+
+
+def _answer(wait: Wait, head: Head, asked: Request) -> tuple[Json, HTTPStatus]:
+    """Return the answer's object and its status; with an `error` where there is no compaction."""
+    found = wait.as_known()
+    said: Json = {
+        "id": head.id,
+        "object": "response.compaction",
+        "created_at": int(head.created_at),
+        "output": [],
+        "usage": found["usage"] or usage_object(NOTHING),
+    }
+    if found["status"] == "completed":
+        return said | {"output": [*_said_by_user(asked), *found["output"]]}, HTTPStatus.OK
+    error = found["error"] or _UNFINISHED
+    refused = error["code"] in _REFUSALS
+    kind = INVALID_REQUEST if refused else SERVER_ERROR
+    status = HTTPStatus.BAD_REQUEST if refused else HTTPStatus.INTERNAL_SERVER_ERROR
+    return said | {"error": {"type": kind, "param": None} | error}, status
+
+
+_UNFINISHED = {"code": "compaction_unfinished", "message": "The compaction did not come to its end."}
+
+
+def _said_by_user(asked: Request) -> list[Json]:
+    """Return the user's messages, which the API shows before the item that stands for them, too."""
+    return [item for item in asked.input if item["type"] == "message" and item["role"] == "user"]
