@@ -100,8 +100,9 @@ PARAMETERS = [
     Parameter("top_p", _YES, "0 to 1; passed on only if it was set.", 0.5),
     Parameter(
         "truncation",
-        _IGNORED,
-        "Echoed; nothing is cut yet, and what is too long for the model fails.",
+        _YES,
+        "`auto` drops the oldest of what is continued, and `dropped` on the response says how much;"
+        " `disabled` refuses what does not fit.",
         "auto",
     ),
     Parameter("user", _IGNORED, "Echoed; the older name of `safety_identifier`.", "somebody"),

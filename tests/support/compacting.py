@@ -4,6 +4,8 @@ import hashlib
 from typing import Any, cast
 
 from meanwhile.domain.request import Request
+from meanwhile.domain.window import Window
+from meanwhile.operations.choose import Measure
 from meanwhile.operations.compact import Ask, Compact
 from meanwhile.operations.expand import Expand
 from meanwhile.storage.cipher import DataKey, Seal
@@ -33,7 +35,10 @@ def words_of(request: Request) -> int:
 
 def compacting(ask: Ask) -> Compact:
     """Return what compacts with this model, a word for a token."""
-    return Compact(ask=ask, expand=EXPAND, count=words_of)
+    measure = Measure(
+        window=lambda _: Window(tokens=10**6, answer=0), at_most=lambda _: 10**6, count=words_of
+    )
+    return Compact(ask=ask, expand=EXPAND, measure=measure)
 
 
 def _parts(request: Request) -> list[Any]:

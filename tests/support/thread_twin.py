@@ -8,7 +8,7 @@ from meanwhile.domain.errors import SlotTaken
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.request import Json
 from meanwhile.domain.response import SHARDS
-from meanwhile.domain.threads import About, Entry, NewItem, ThreadBatch, ThreadHead
+from meanwhile.domain.threads import About, Entry, NewItem, Reached, ThreadBatch, ThreadHead
 from meanwhile.storage.stores import Threads
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
@@ -114,6 +114,13 @@ class TwinThreadStore:
         theirs = head is not None and head.owner == owner and not head.deleted
         return (head, about) if theirs and head and about else None
 
+    def known(
+        self, owner: str, threads: Sequence[str], *, about: str | None
+    ) -> tuple[dict[str, ThreadHead], About | None]:
+        heads = {thread: self._rows.heads[thread] for thread in threads if thread in self._rows.heads}
+        alive = {thread: head for thread, head in heads.items() if head.owner == owner and not head.deleted}
+        return alive, self._rows.abouts.get(about or "")
+
     def abouts(self, owner: str, threads: Sequence[str]) -> dict[str, About]:
         del owner
         return {thread: self._rows.abouts[thread] for thread in threads if thread in self._rows.abouts}
@@ -138,11 +145,16 @@ class TwinThreadStore:
     def release(self, thread: str, response_id: str) -> None:
         self._change(thread, lambda head: head.lock == response_id, lock=None)
 
-    def moved(self, thread: str, *, tip: int, now: float, release: str | None = None) -> None:
+    def moved(self, thread: str, *, tip: Reached, now: float, release: str | None = None) -> None:
+        grown = {"active_at": now, "tip": tip.position, "tokens": tip.tokens}
         if release is None:
-            self._change(thread, lambda _: True, active_at=now, tip=tip)
+            self._change(thread, lambda _: True, **grown)
         else:
-            self._change(thread, lambda head: head.lock == release, active_at=now, tip=tip, lock=None)
+            self._change(thread, lambda head: head.lock == release, **grown, lock=None)
+
+    def changed(self, thread: str) -> None:
+        head = self._rows.heads.get(thread)
+        self._change(thread, lambda _: True, changes=head.changes + 1 if head else 0)
 
     def keep(self, thread: str, *, until: float) -> None:
         self._change(thread, lambda head: head.kept_until is not None, kept_until=until)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from meanwhile.domain.errors import ServiceError, SlotTaken
-from meanwhile.domain.threads import ThreadBatch
+from meanwhile.domain.threads import Reached, ThreadBatch
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.items import Items
@@ -58,9 +58,9 @@ def joins_do_not_look_for_themselves(patch: pytest.MonkeyPatch) -> None:
     """A response that has joined is added behind what came after it."""
     original = Recall.tip
 
-    def tip(self: Recall, owner: str, thread: str, start: int, nonce: str) -> Any:
+    def tip(self: Recall, owner: str, thread: str, start: Reached, nonce: str) -> Any:
         end, mine = original(self, owner, thread, start, nonce)
-        return (end, None) if mine is None else (original(self, owner, thread, mine.end, "nobody"))
+        return (end, None) if mine is None else (original(self, owner, thread, end, "nobody"))
 
     patch.setattr(Recall, "tip", tip)
 

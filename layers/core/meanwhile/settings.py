@@ -83,6 +83,12 @@ class Settings:
     """How long an owner's unwrapped key is kept: as long may a deleted owner's content still open."""
     sealing_key_cache_seconds: float = 30
     """How long it is taken for the owner's newest: as long may a deleted owner still be written for."""
+    context_window: int = 128_000
+    """Tokens of a model whose window the catalogue does not name: bounds what is recalled of a thread."""
+    context_cache_bytes: int = 32_000_000
+    """What a worker remembers of recent threads, about; 0 is nothing."""
+    aws_lambda_function_memory_size: int = 0
+    """Megabytes, as Lambda says itself: near the end of it nothing is remembered. 0 is without end."""
     inline_bytes: int = 200_000
     """Payloads up to this size live in the table, larger ones in the bucket (an item holds 400 KB)."""
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from meanwhile import aws
-from meanwhile.domain.request import Request
+from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
 from meanwhile.operations.accept import Accept
 from meanwhile.operations.accept_once import AcceptOnce
@@ -14,10 +14,12 @@ from meanwhile.operations.authenticate import Authenticate
 from meanwhile.operations.browse import Browse
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.cancel_all import CancelAll
+from meanwhile.operations.choose import Measure
 from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.expand import Expand
+from meanwhile.operations.fit import Fit
 from meanwhile.operations.follow import Follow
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import Join
@@ -43,7 +45,7 @@ from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.thread_table import threads_in
 from meanwhile.storage.threads import ThreadStore
 from meanwhile.storage.watches import WatchStore
-from meanwhile.tokens import Tokens
+from meanwhile.tokens import AT_MOST, Tokens
 from meanwhile.vocabulary import Vocabularies
 
 _DAY = 86_400
@@ -140,16 +142,33 @@ def join() -> Join:
         threads=threads(),
         responses=stores().responses,
         recall=Recall(threads=threads()),
-        count=lambda model, item: tokens(catalogue().encoding_of(model)).of_item(item),
+        count=count,
         now=now,
     )
+
+
+def count(owner: str, model: str, item: Json) -> int:
+    """Return what an item costs a model to read; of a compaction, what stands behind it."""
+    counted = tokens(catalogue().encoding_of(model))
+    return sum(counted.of_item(each) for each in expand().shown(owner, [item]))
 
 
 @cache
 def conversing() -> Conversing:
     """Return what can be done with threads: conversations, their items, and the place of a request."""
     kept = settings().retention_days * _DAY + _open_seconds()
-    return Conversing.over(join(), read(), now=now, kept_seconds=kept)
+    fit = Fit(recall=Recall(threads=threads()), measure=measure(), expand=expand())
+    return Conversing.over(join(), read(), now=now, kept_seconds=kept, fit=fit)
+
+
+@cache
+def measure() -> Measure:
+    """Return how requests are measured; no vocabulary is read before something is counted."""
+    return Measure(
+        window=lambda request: catalogue().window_for(request, otherwise=settings().context_window),
+        at_most=AT_MOST.of_request,
+        count=lambda request: tokens(catalogue().encoding_of(request.model)).of_request(request),
+    )
 
 
 @cache

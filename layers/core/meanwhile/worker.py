@@ -7,10 +7,13 @@ from collections.abc import Callable
 from functools import cache
 
 from meanwhile import wiring
-from meanwhile.domain.request import Request
+from meanwhile.memory import resident_bytes
 from meanwhile.operations.claimed import Claim
 from meanwhile.operations.compact import Ask, Compact
+from meanwhile.operations.context import Context
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.recall import Recall
+from meanwhile.operations.remembered import Remembered
 from meanwhile.operations.run import Run
 from meanwhile.operations.work import Work
 from meanwhile.providers.asking import Asking
@@ -18,6 +21,9 @@ from meanwhile.providers.router import Providers
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
 from meanwhile.storage.stores import Stores
+
+_FULL = 0.75
+"""The share of a function's memory above which nothing is remembered."""
 
 
 @cache
@@ -38,9 +44,21 @@ def ask() -> Asking:
     )
 
 
-def tokens_of(request: Request) -> int:
-    """Return about how many tokens a request's model reads of it; the first call reads a vocabulary."""
-    return wiring.tokens(wiring.catalogue().encoding_of(request.model)).of_request(request)
+@cache
+def context() -> Context:
+    """Return what finds out what a model is shown."""
+    memory = wiring.settings().aws_lambda_function_memory_size * 2**20
+    return Context(
+        recall=Recall(threads=wiring.threads()),
+        measure=wiring.measure(),
+        expand=wiring.expand(),
+        remembered=Remembered(
+            most_bytes=wiring.settings().context_cache_bytes,
+            seconds=wiring.settings().key_cache_seconds,
+            now=wiring.now,
+            is_short=lambda: bool(memory) and resident_bytes() > memory * _FULL,
+        ),
+    )
 
 
 @cache
@@ -52,7 +70,8 @@ def work() -> Work:
         ending=wiring.ending(),
         queue=wiring.queue(),
         ask=ask(),
-        compact=Compact(ask=ask(), expand=wiring.expand(), count=tokens_of),
+        compact=Compact(ask=ask(), expand=wiring.expand(), measure=wiring.measure()),
+        context=context(),
         continues=providers().continues,
         now=wiring.now,
     )
@@ -66,6 +85,7 @@ def work_with(
     queue: WorkQueue,
     ask: Ask,
     compact: Compact,
+    context: Context | None = None,
     continues: Callable[[str], bool],
     now: Callable[[], float],
 ) -> Work:
@@ -73,6 +93,7 @@ def work_with(
     run = Run(
         ask=ask,
         compact=compact,
+        context=context,
         now=now,
         response_deadline_seconds=chosen.response_deadline_seconds,
         max_attempts=chosen.max_attempts,

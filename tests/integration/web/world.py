@@ -137,7 +137,8 @@ class World:
             ending=wiring.ending(),
             queue=wiring.queue(),
             ask=worker.ask(),
-            compact=Compact(ask=worker.ask(), expand=wiring.expand(), count=worker.tokens_of),
+            compact=Compact(ask=worker.ask(), expand=wiring.expand(), measure=wiring.measure()),
+            context=worker.context(),
             continues=worker.providers().continues,
             now=wiring.now,
         )

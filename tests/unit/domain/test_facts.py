@@ -12,6 +12,7 @@ from meanwhile.domain.errors import LogCorrupt
 from meanwhile.domain.facts import (
     Compacted,
     Delta,
+    Dropped,
     Fact,
     GivenUp,
     ItemAdded,
@@ -40,6 +41,7 @@ USAGE = st.builds(
 )
 FACTS: dict[type[Fact], st.SearchStrategy[Fact]] = {
     Started: st.just(Started()),
+    Dropped: st.builds(Dropped, COUNT, st.none() | COUNT, COUNT, COUNT),
     ItemAdded: st.builds(ItemAdded, st.text(min_size=1), st.text(), st.text()),
     PartAdded: st.builds(PartAdded, INDEX, st.text(min_size=1)),
     Delta: st.builds(Delta, INDEX, st.text()),

@@ -11,7 +11,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from meanwhile.domain.events import events
-from meanwhile.domain.facts import Compacted, Fact, ItemDone, Started
+from meanwhile.domain.facts import Compacted, Dropped, Fact, ItemDone, Started
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
 from meanwhile.domain.response import Ended, Status
 from tests.unit.domain.histories import (
@@ -53,6 +53,23 @@ def ended_early(end: Ended) -> list[dict[str, Any]]:
     """Return a stream whose end was decided elsewhere."""
     facts: list[Fact] = [*logged([TextDelta("2 +")]), end]
     return list(events(BACKGROUND, REQUEST, facts))
+
+
+@PLACES
+def test_the_sdk_takes_what_was_dropped_for_progress(background: bool) -> None:  # noqa: FBT001
+    """An event of ours would be of a wrong class there; a second `in_progress` is one that it knows."""
+    facts = logged(TEXT, background=background)
+    facts.insert(int(background), Dropped(3, 40, 0, 2))
+    told = list(events(BACKGROUND if background else FOREGROUND, REQUEST, facts))
+
+    seen = accumulated(told)
+
+    at = next(index for index, event in enumerate(told) if "dropped" in event.get("response", ()))
+    assert (told[at]["type"], told[at]["sequence_number"]) == ("response.in_progress", at)
+    assert told[at]["response"]["dropped"] == {"items": 3, "tokens": 40, "first": 0, "last": 2}
+    assert [event["response"].get("dropped") for event in told[:at]] == [None] * at
+    assert seen[-1].response.output_text == "2 + 2 equals 4."
+    assert seen[-1].response.dropped == told[at]["response"]["dropped"]
 
 
 @PLACES

@@ -16,6 +16,7 @@ from meanwhile.domain.facts import (
     REFUSAL,
     Compacted,
     Delta,
+    Dropped,
     Fact,
     GivenUp,
     ItemAdded,
@@ -95,6 +96,7 @@ class Answer:
     response_id: str
     background: bool
     started: bool = False
+    dropped: Dropped | None = None
     items: list[Item] = field(default_factory=list)
     end: Ended | None = None
     spent: Usage | None = NOTHING
@@ -123,6 +125,8 @@ class Answer:
         match fact:
             case Started():
                 self.started = True
+            case Dropped():
+                self.dropped = fact
             case ItemAdded(kind, call_id, name):
                 if kind not in _PREFIX:
                     raise LogCorrupt("an item of an unknown kind")

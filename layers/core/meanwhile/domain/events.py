@@ -13,6 +13,7 @@ from meanwhile.domain.facts import (
     REFUSAL,
     Compacted,
     Delta,
+    Dropped,
     Fact,
     GivenUp,
     ItemAdded,
@@ -76,7 +77,7 @@ class Events:
     def _event(self, fact: Fact) -> Json:
         items = self.answer.items
         match fact:
-            case Started():
+            case Started() | Dropped():
                 return {"type": "response.in_progress", "response": self._snapshot()}
             case Ended(status=status):
                 # There is no `response.cancelled` event: SDKs turn unknown types into a wrong class.

@@ -15,7 +15,9 @@ from meanwhile.domain.response import Ended, Status
 
 FIRST_FACT_SEQ = 2
 
-MESSAGE, REASONING, FUNCTION_CALL, COMPACTION = "message", "reasoning", "function_call", "compaction"
+MESSAGE, REASONING, FUNCTION_CALL = "message", "reasoning", "function_call"
+COMPACTION = "compaction"
+"""Kind of the items that stand for everything before them: what a model is shown begins with the newest."""
 OUTPUT_TEXT, REFUSAL, REASONING_TEXT, ARGUMENTS = "output_text", "refusal", "reasoning_text", "arguments"
 ENCRYPTED_CONTENT = "encrypted_content"
 
@@ -80,6 +82,21 @@ class GivenUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a model was not shown of its thread: `response.in_progress`, once more. Numbers only.
+
+    Nobody has opened or read it, so deleted items may be among them.
+    """
+
+    items: int
+    tokens: int | None
+    """At the most; `None` if nobody has kept count."""
+    first: int
+    """Its first and last position in the thread; what was pinned in between was shown."""
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compacted:
     """What was said before has become a compaction item, always the next index: `response.output_item.added`.
 
@@ -92,7 +109,19 @@ class Compacted:
     """What making it has cost; `None` if the provider did not say."""
 
 
-Fact = Started | ItemAdded | PartAdded | Delta | TextDone | PartDone | ItemDone | GivenUp | Compacted | Ended
+Fact = (
+    Started
+    | Dropped
+    | ItemAdded
+    | PartAdded
+    | Delta
+    | TextDone
+    | PartDone
+    | ItemDone
+    | GivenUp
+    | Compacted
+    | Ended
+)
 
 
 def to_compact(fact: Fact) -> list[Any]:
@@ -100,6 +129,8 @@ def to_compact(fact: Fact) -> list[Any]:
     match fact:
         case Started():
             return ["s"]
+        case Dropped(items, tokens, first, last):
+            return ["x", items, tokens, first, last]
         case ItemAdded(kind, call_id, name):
             return ["i", kind, call_id, name] if call_id or name else ["i", kind]
         case PartAdded(item, kind):
@@ -156,6 +187,8 @@ def _from_compact(stored: Sequence[Any]) -> Fact:
     match list(stored):
         case ["s"]:
             return Started()
+        case ["x", items, tokens, first, last]:
+            return Dropped(items, tokens, first, last)
         case ["i", kind, *rest]:
             return ItemAdded(kind, *rest)
         case ["p", item, kind]:

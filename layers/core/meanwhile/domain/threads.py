@@ -31,6 +31,20 @@ class Stretch(NamedTuple):
     start: int
 
 
+class Reached(NamedTuple):
+    """How far a thread goes."""
+
+    position: int
+    tokens: int | None
+    """What the items before cost to read, at the most; `None` if nobody has kept count."""
+
+    def with_entries(self, entries: "Iterable[Entry]") -> "Reached":
+        """Return how far it goes with these items behind the others."""
+        more = list(entries)
+        tokens = None if self.tokens is None else self.tokens + sum(entry.tokens for entry in more)
+        return Reached(more[-1].position + 1 if more else self.position, tokens)
+
+
 class Span(NamedTuple):
     """A part of a path: a thread's positions from `start` up to, not including, `end`; `None` is its tip."""
 
@@ -98,8 +112,15 @@ class Place:
 
     path: Path
     position: int
+    tokens: int | None = None
+    """What all of that costs to read, at the most; `None` if nobody knows."""
     kept_until: float | None = None
     """Until when the chains on the path are kept, as far as is known; seconds since 1970."""
+
+    @property
+    def reached(self) -> Reached:
+        """Where it is, and what stands before it."""
+        return Reached(self.position, self.tokens)
 
     @property
     def in_conversation(self) -> bool:
@@ -108,7 +129,8 @@ class Place:
 
     def to_json(self) -> Json:
         """Return it as plain JSON values."""
-        return {"path": self.path.to_json(), "position": self.position, "kept_until": self.kept_until}
+        said = {"position": self.position, "tokens": self.tokens, "kept_until": self.kept_until}
+        return {"path": self.path.to_json()} | said
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -116,6 +138,7 @@ class Place:
         return cls(
             path=Path.from_json(stored["path"]),
             position=stored["position"],
+            tokens=stored.get("tokens"),
             kept_until=stored["kept_until"],
         )
 
@@ -194,12 +217,21 @@ class ThreadHead:
     active_at: float
     tip: int = 0
     """Up to here there are items, at the least: whoever finds fewer has found less than was written."""
+    tokens: int | None = None
+    """What the items before `tip` cost to read, at the most: those deleted since are still in it."""
+    changes: int = 0
+    """Goes up before and after items are deleted: at another number, what was read may be gone."""
     lock: str | None = None
     """The response that runs in it."""
     locked_at: float = 0
     kept_until: float | None = None
     """Until when a chain is kept, at the least; `None`: until somebody deletes it."""
     deleted: bool = False
+
+    @property
+    def reached(self) -> Reached:
+        """How far it goes, at the least."""
+        return Reached(self.tip, self.tokens)
 
     def is_gone(self, now: float) -> bool:
         """Whether readers must take it for gone."""

@@ -20,6 +20,8 @@ from meanwhile.domain.errors import ProviderBroken, ProviderRejected
 from meanwhile.domain.facts import Compacted, ItemDone
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
 from meanwhile.domain.request import Request
+from meanwhile.operations.choose import Measure
+from meanwhile.operations.context import Shown
 from meanwhile.operations.expand import Expand
 
 _CALLS = 3
@@ -39,27 +41,25 @@ class Compact:
 
     ask: Ask
     expand: Expand
-    count: Callable[[Request], int]
-    """How many tokens a model reads of a request; may take a while."""
+    measure: Measure
 
     async def facts_for(
-        self, owner: str, answer: Answer, shown: Request, *, tokens: int | None = None
+        self, owner: str, answer: Answer, request: Request, shown: Shown
     ) -> list[Compacted | ItemDone]:
         """Return the facts of the item, to be written together; none if none is wanted, or it is there.
 
-        `shown` is what the model would be shown, its compaction items expanded; `tokens` is how long that
-        is, where it is known.
+        `shown` is what the model would be shown of the request, its compaction items expanded.
 
         Raises:
             ProviderError: There is no summary, for this reason.
         """
-        if answer.items or not await self._is_wanted(shown, tokens):
+        if answer.items or not await asyncio.to_thread(self._is_wanted, request, shown):
             return []
-        divide = divided_with_turn if shown.is_compaction else divided
-        older, kept = divide(shown.input)
-        if not older and not shown.is_compaction:
+        divide = divided_with_turn if request.is_compaction else divided
+        older, kept = divide(shown.request.input)
+        if not older and not request.is_compaction:
             return []
-        summary, usage = await self._summary(summary_request(shown, older))
+        summary, usage = await self._summary(summary_request(shown.request, older))
         made = Compaction(summary=summary, kept=shortened(kept))
         content = await asyncio.to_thread(self.expand.compactions.close, owner, made)
         return [Compacted(content, usage), ItemDone(0)]
@@ -71,15 +71,15 @@ class Compact:
             return shown
         return replace(shown, input=with_originals(self.expand(owner, item), shown.input))
 
-    async def _is_wanted(self, shown: Request, tokens: int | None) -> bool:
-        if shown.is_compaction:
-            return True
-        most = shown.compact_threshold
-        if most is None:
+    def _is_wanted(self, request: Request, shown: Shown) -> bool:
+        most = request.compact_threshold
+        if request.is_compaction or most is None:
+            return request.is_compaction
+        # What was recalled was counted when it was written; the rest is bounded first, for that is cheap.
+        own = request if shown.recalled else shown.request
+        if shown.recalled + self.measure.at_most(own) <= most:
             return False
-        if tokens is None:
-            tokens = await asyncio.to_thread(self.count, shown)
-        return tokens > most
+        return shown.recalled + self.measure.count(own) > most
 
     async def _summary(self, request: Request) -> tuple[str, Usage | None]:
         """Ask until there is a summary, and return it with what it has cost."""

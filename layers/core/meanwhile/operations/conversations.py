@@ -100,7 +100,7 @@ class Conversations:
         """
         conversation_id = new_id(CONVERSATION)
         about = About(title=title, tags=tuple(tags), metadata=metadata or {})
-        return self._made(owner, Path.root(conversation_id), about, items)
+        return self._made(owner, Path.root(conversation_id), about, items, before=0)
 
     def get(self, owner: str, conversation_id: str) -> Conversation:
         """Return a conversation: one call.
@@ -157,7 +157,8 @@ class Conversations:
         """
         head, about = self.known(owner, conversation_id)
         branch = head.path.branch(new_id(CONVERSATION), at)
-        return self._made(owner, branch, about, items)
+        before = head.tokens if at <= head.tip else None
+        return self._made(owner, branch, about, items, before=before)
 
     def delete(self, owner: str, conversation_id: str) -> None:
         """Delete a conversation with its items; of a long one the sweeper removes the rest.
@@ -215,7 +216,10 @@ class Conversations:
         more = next(places, None) is not None
         return ConversationPage(rows, _to_cursor(*last) if more and last else None)
 
-    def _made(self, owner: str, path: Path, about: About, items: Sequence[NewItem]) -> Conversation:
+    def _made(
+        self, owner: str, path: Path, about: About, items: Sequence[NewItem], *, before: int | None
+    ) -> Conversation:
+        """Make it; what stands before its first own item costs `before` tokens to read, at the most."""
         now = self.now()
         if items:
             try:
@@ -229,6 +233,7 @@ class Conversations:
             created_at=now,
             active_at=now,
             tip=path.start + len(items),
+            tokens=None if before is None else before + sum(item.tokens for item in items),
         )
         about = replace(about, version=1, created_at=now)
         self.threads.heads.create(head, about)

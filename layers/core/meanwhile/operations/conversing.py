@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from meanwhile.domain.request import Request
+from meanwhile.domain.response import Head
 from meanwhile.operations.conversations import Conversations
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.items import Items
@@ -25,8 +27,16 @@ class Conversing:
     resolve: Resolve
 
     @classmethod
-    def over(cls, join: Join, read: Read, *, now: Callable[[], float], kept_seconds: float) -> Self:
-        """Return them for what ends and what reads responses; `kept_seconds` as in `Resolve`."""
+    def over(
+        cls,
+        join: Join,
+        read: Read,
+        *,
+        now: Callable[[], float],
+        kept_seconds: float,
+        fit: Callable[[Head, Request], None] | None = None,
+    ) -> Self:
+        """Return them for what ends and what reads responses; `kept_seconds` and `fit` as in `Resolve`."""
         threads, recall = join.threads, join.recall
         conversations = Conversations(threads=threads, now=now)
         lock = Lock(threads=threads, stores=read.stores, ending=read.ending, now=now)
@@ -44,5 +54,6 @@ class Conversing:
                 forget=Forget(threads=threads, now=now),
                 now=now,
                 kept_seconds=kept_seconds,
+                fit=fit,
             ),
         )

@@ -51,7 +51,11 @@ class Forget:
             if batch.in_bucket:
                 self.threads.heads.look_at(thread, at=self.now() + STRAYS_AFTER)
             positions = {entry.position for entry in batch.entries if not entry.deleted}
-            if not positions or self.threads.log.erase(head.owner, thread, batch, positions):
+            self.threads.heads.changed(thread)
+            if not positions:
+                first = batch.end
+            elif self.threads.log.erase(head.owner, thread, batch, positions):
+                self.threads.heads.changed(thread)
                 first = batch.end
             else:
                 tries += 1

@@ -15,7 +15,7 @@ from meanwhile.domain.errors import (
 )
 from meanwhile.domain.ids import new_nonce
 from meanwhile.domain.request import Json
-from meanwhile.domain.threads import Entry, NewItem, ThreadBatch, ThreadHead
+from meanwhile.domain.threads import Entry, NewItem, Reached, ThreadBatch, ThreadHead
 from meanwhile.operations.conversations import Conversation, Conversations
 from meanwhile.operations.lock import Lock
 from meanwhile.operations.recall import Found, Recall
@@ -70,14 +70,14 @@ class Items:
         """
         head, _ = self.conversations.known(owner, conversation_id)
         self.lock.refuse_running(head)
-        tip = head.tip
+        tip = head.reached
         added: list[Entry] = []
         for number, chunk in enumerate(_chunks(items)):
             name = json.dumps([conversation_id, once, number]) if once is not None else None
-            batch = self._add(owner, head, tip, chunk, name)
+            batch, end = self._add(owner, head, tip, chunk, name)
             if len(batch.entries) != len(chunk):
                 raise InvalidRequest("This key was used for other items.", code="idempotency_key_reused")
-            tip = max(tip, batch.end)
+            tip = max(tip, end, key=lambda reached: reached.position)
             added += batch.entries
         if added:
             self.threads.heads.moved(head.id, tip=tip, now=self.now())
@@ -177,21 +177,27 @@ class Items:
         for _ in range(_TRIES):
             if found.batch.in_bucket:
                 self.threads.heads.look_at(found.thread, at=self.now() + STRAYS_AFTER)
+            self.threads.heads.changed(found.thread)
             if self.threads.log.erase(owner, found.thread, found.batch, {found.entry.position}):
+                self.threads.heads.changed(found.thread)
                 return shown
             there = self.threads.log.at(owner, found.thread, found.batch.first)
             if there is None or there.closed:
                 raise ConversationNotFound(conversation_id)
             entry = there.entries[found.entry.position - there.first]
             if entry.deleted:
+                self.threads.heads.changed(found.thread)
                 return shown
             found = Found(found.thread, there, entry)
         raise Unavailable("others are changing the same items")
 
     def _add(
-        self, owner: str, head: ThreadHead, tip: int, items: Sequence[NewItem], name: str | None
-    ) -> ThreadBatch:
-        """Add one chunk at the tip, wherever that is by now, or find it where it was added before."""
+        self, owner: str, head: ThreadHead, tip: Reached, items: Sequence[NewItem], name: str | None
+    ) -> tuple[ThreadBatch, Reached]:
+        """Add one chunk at the tip, wherever that is by now, or find it where it was added before.
+
+        Returns it, and how far the thread goes as far as is known.
+        """
         log = self.threads.log
         nonce = new_nonce() if name is None else log.nonce_of(owner, name)
         for _ in range(_TRIES):
@@ -200,9 +206,12 @@ class Items:
             if mine is None and name is not None:
                 mine = self._added_before(owner, head, nonce)
             if mine is not None:
-                return mine
+                return mine, tip
             try:
-                return log.append(owner, head.id, tip, items, nonce, findable=True, once=name is not None)
+                batch = log.append(
+                    owner, head.id, tip.position, items, nonce, findable=True, once=name is not None
+                )
+                return batch, tip.with_entries(batch.entries)
             except SlotTaken:
                 continue
         raise Unavailable("others are adding to the same conversation")

@@ -8,7 +8,7 @@ from meanwhile.domain.answer import Answer
 from meanwhile.domain.errors import ConversationNotFound, LogCorrupt, SlotTaken, Unavailable
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
-from meanwhile.domain.threads import NewItem, Path, Place, ThreadBatch, ThreadHead, chain_of, items_of
+from meanwhile.domain.threads import NewItem, Path, Place, Reached, ThreadHead, chain_of, items_of
 from meanwhile.operations.recall import Recall
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Threads
@@ -32,8 +32,8 @@ class Join:
     threads: Threads
     responses: ResponseStore
     recall: Recall
-    count: Callable[[str, Json], int]
-    """How many tokens an item costs to read, by the model's name."""
+    count: Callable[[str, str, Json], int]
+    """How many tokens an item costs to read, by its owner and the model's name."""
     now: Callable[[], float]
 
     def __call__(self, head: Head, answer: Answer) -> None:
@@ -44,7 +44,7 @@ class Join:
         Raises:
             Unavailable: The table does not answer: the response has not ended yet.
         """
-        added: ThreadBatch | None = None
+        added: Reached | None = None
         try:
             record = self.responses.record(head.id, result=False)
             request = record.request if record else None
@@ -63,31 +63,30 @@ class Join:
     def _items(self, head: Head, request: Request, answer: Answer) -> list[NewItem]:
         if not head.store or answer.status not in JOINING:
             return []
-        return self.items_of(request, answer.output())
+        return self.items_of(head.owner, request, answer.output())
 
-    def items_of(self, request: Request, output: list[Json]) -> list[NewItem]:
+    def items_of(self, owner: str, request: Request, output: list[Json]) -> list[NewItem]:
         """Return what a response adds to its thread."""
-        return items_of([*request.input, *output], lambda item: self.count(request.model, item))
+        return items_of([*request.input, *output], lambda item: self.count(owner, request.model, item))
 
-    def _add(self, head: Head, place: Place, items: list[NewItem]) -> ThreadBatch | None:
+    def _add(self, head: Head, place: Place, items: list[NewItem]) -> Reached | None:
+        """Add items; return how far a conversation goes with them."""
         if place.in_conversation:
             return self._to_conversation(head, place, items)
         thread, path = place.path.thread, place.path
         try:
-            batch = self.threads.log.append(
-                head.owner, thread, place.position, items, head.id, findable=False
-            )
+            self.threads.log.append(head.owner, thread, place.position, items, head.id, findable=False)
         except SlotTaken:
             path = place.path.branch(chain_of(head.id), place.position)
             try:
-                batch = self.threads.log.append(
+                self.threads.log.append(
                     head.owner, path.thread, place.position, items, head.id, findable=False
                 )
             except SlotTaken:
                 return None  # what it had begun was deleted since
         if path.start == place.position:
             self.begin(head.owner, path, place.kept_until)
-        return batch
+        return None
 
     def begin(self, owner: str, path: Path, kept_until: float | None) -> None:
         """Write the head of a chain whose items are there."""
@@ -103,23 +102,26 @@ class Join:
             )
         )
 
-    def _to_conversation(self, head: Head, place: Place, items: list[NewItem]) -> ThreadBatch:
-        thread, tip = place.path.thread, place.position
+    def _to_conversation(self, head: Head, place: Place, items: list[NewItem]) -> Reached:
+        thread, tip = place.path.thread, place.reached
         for _ in range(_TRIES):
             tip, mine = self.recall.tip(head.owner, thread, tip, head.id)
             if mine is not None:
-                return mine
+                return tip
             try:
-                return self.threads.log.append(head.owner, thread, tip, items, head.id, findable=True)
+                added = self.threads.log.append(
+                    head.owner, thread, tip.position, items, head.id, findable=True
+                )
+                return tip.with_entries(added.entries)
             except SlotTaken:
                 continue
         raise Unavailable("others are adding to the same conversation")
 
-    def _let_go(self, head: Head, added: ThreadBatch | None) -> None:
+    def _let_go(self, head: Head, added: Reached | None) -> None:
         thread = head.thread or ""
         if not Path.root(thread).is_conversation:
             return
         if added is not None:
-            self.threads.heads.moved(thread, tip=added.end, now=self.now(), release=head.id)
+            self.threads.heads.moved(thread, tip=added, now=self.now(), release=head.id)
         else:
             self.threads.heads.release(thread, head.id)

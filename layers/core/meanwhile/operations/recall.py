@@ -10,6 +10,7 @@ from meanwhile.domain.threads import (
     Entry,
     Path,
     Place,
+    Reached,
     Span,
     ThreadBatch,
     checked_above,
@@ -104,17 +105,18 @@ class Recall:
             found = pool.map(lambda item_id: self.find(owner, path, item_id), item_ids)
             return [each for each in found if each is not None]
 
-    def tip(self, owner: str, thread: str, start: int, nonce: str) -> tuple[int, ThreadBatch | None]:
-        """Return where a thread ends, looked for from a position it had reached, or the batch of this nonce.
+    def tip(self, owner: str, thread: str, start: Reached, nonce: str) -> tuple[Reached, ThreadBatch | None]:
+        """Return where a thread ends, looked for from where it was, or the batch of this nonce and its end.
 
         Raises:
             ConversationNotFound: It was deleted.
         """
-        while batches := self.threads.log.up(owner, thread, start=start, items=_PAGE):
+        while batches := self.threads.log.up(owner, thread, start=start.position, items=_PAGE):
             for batch in batches:
                 if batch.closed:
                     raise ConversationNotFound(thread)
-                start = checked_above(batch, start)
+                checked_above(batch, start.position)
+                start = start.with_entries(batch.entries)
                 if batch.nonce == nonce:
                     return start, batch
         return start, None

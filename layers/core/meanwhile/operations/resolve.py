@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ResponseNotFound, SlotTaken
+from meanwhile.domain.errors import (
+    ConversationNotFound,
+    InvalidRequest,
+    ResponseNotFound,
+    ServiceError,
+    SlotTaken,
+)
 from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
@@ -12,6 +18,7 @@ from meanwhile.domain.threads import (
     MAX_ITEMS,
     Path,
     Place,
+    Reached,
     chain_of,
 )
 from meanwhile.operations.forget import Forget
@@ -39,6 +46,8 @@ class Resolve:
     now: Callable[[], float]
     kept_seconds: float
     """How long a chain is kept after its newest response was accepted, that response's own time included."""
+    fit: Callable[[Head, Request], None] | None = None
+    """Refuses what the model's window cannot hold (`operations/fit.py`)."""
 
     def __call__(self, head: Head, request: Request) -> tuple[Head, Request]:
         """Return head and request with their place in a thread; a conversation is locked from here on.
@@ -46,15 +55,46 @@ class Resolve:
         Input that joins a conversation gets ids of its own: callers send items again that are in it.
 
         Raises:
-            InvalidRequest: `conversation_locked`; `previous_response_not_found`; or both were given.
+            InvalidRequest: `conversation_locked`; `previous_response_not_found`; both were given; or
+                `context_length_exceeded`, and then no conversation stays locked.
             ConversationNotFound: Not there, not theirs, or deleted.
         """
+        head, request = self._placed(head, request)
+        if self.fit is not None:
+            try:
+                self.fit(head, request)
+            except ServiceError:
+                self.undo(head)
+                raise
+        return head, request
+
+    def look(self, owner: str, request: Request) -> tuple[Place | None, list[Json]]:
+        """Return where a request would run, and what stands before it that is in no thread yet.
+
+        Nothing is locked or written, but that a response which has ended is seen to its end.
+
+        Raises:
+            InvalidRequest, ConversationNotFound: As above; a conversation may be locked.
+        """
+        _refuse_both(request)
+        if request.conversation is not None:
+            known = self.threads.heads.conversation(owner, request.conversation)
+            if known is None:
+                raise ConversationNotFound(request.conversation)
+            head, _ = known
+            tip, _ = self.recall.tip(owner, head.id, head.reached, "")
+            return Place(path=head.path, position=tip.position, tokens=tip.tokens), []
+        if request.previous_response_id is None:
+            return None, []
+        previous, before, output = self._previous(owner, request.previous_response_id)
+        if before.place is None:
+            return None, [*before.input, *output]
+        return self._end_of("", previous, before, output), []
+
+    def _placed(self, head: Head, request: Request) -> tuple[Head, Request]:
         if request.conversation is None and request.previous_response_id is None:
             return head, request
-        if request.conversation is not None and request.previous_response_id is not None:
-            raise InvalidRequest(
-                "Give 'conversation' or 'previous_response_id', not both.", param="previous_response_id"
-            )
+        _refuse_both(request)
         if len(request.input) > MAX_INPUT:
             raise InvalidRequest(f"No more than {MAX_INPUT} items can be added at once.", param="input")
         if request.conversation is not None:
@@ -71,12 +111,19 @@ class Resolve:
 
     def _in_conversation(self, head: Head, conversation_id: str) -> Place:
         conversation = self.lock.take(head.owner, conversation_id, head.id)
-        tip, _ = self.recall.tip(head.owner, conversation_id, conversation.tip, head.id)
-        return Place(path=conversation.path, position=tip)
+        tip, _ = self.recall.tip(head.owner, conversation_id, conversation.reached, head.id)
+        return Place(path=conversation.path, position=tip.position, tokens=tip.tokens)
 
     def _behind(self, head: Head, previous_id: str) -> Place:
+        previous, request, output = self._previous(head.owner, previous_id)
+        if request.place is None:
+            return self._kept(self._begun(previous, request, output))
+        return self._kept(self._end_of(head.id, previous, request, output))
+
+    def _previous(self, owner: str, previous_id: str) -> tuple[Head, Request, list[Json]]:
+        """Return a response that can be continued: its head, what was asked, and what was answered."""
         try:
-            record, request = self.read.record(head.owner, previous_id)
+            record, request = self.read.record(owner, previous_id)
             previous = record.head
             if previous.has_ended and record.result is not None:
                 status, output = previous.status, list(record.result["output"])
@@ -92,19 +139,21 @@ class Resolve:
             raise _no_such(previous_id)
         if status not in JOINING:
             raise _cannot(previous_id, _WHY[status])
-        return self._kept(self._end_of(head, previous, request, output))
+        return previous, request, output
 
-    def _end_of(self, head: Head, previous: Head, request: Request, output: list[Json]) -> Place:
-        """Return the place right behind a response."""
-        if request.place is None:
-            return self._begun(previous, request, output)
-        place, added = Place.from_json(request.place), len(request.input) + len(output)
+    def _end_of(self, response_id: str, previous: Head, request: Request, output: list[Json]) -> Place:
+        """Return the place right behind a response that runs in a thread; the first id is the next one's."""
+        place, added = Place.from_json(request.place or {}), len(request.input) + len(output)
         if place.in_conversation:
-            return self._out_of_conversation(head, previous, place, added)
-        slot = self.threads.log.at(previous.owner, place.path.thread, place.position) if added else None
+            return self._out_of_conversation(response_id, previous, place, added)
+        if not added:
+            return place
+        slot = self.threads.log.at(previous.owner, place.path.thread, place.position)
         if slot is not None and slot.nonce != previous.id:
             place = replace(place, path=place.path.branch(chain_of(previous.id), place.position))
-        return replace(place, position=place.position + added)
+            slot = self.threads.log.at(previous.owner, place.path.thread, place.position)
+        tokens = place.reached.with_entries(slot.entries).tokens if slot else None
+        return replace(place, position=place.position + added, tokens=tokens)
 
     def _begun(self, previous: Head, request: Request, output: list[Json]) -> Place:
         """Return the end of a response that continues nothing: its thread is written when it is first needed.
@@ -116,13 +165,17 @@ class Resolve:
         count = len(request.input) + len(output)
         there = self.threads.heads.head(path.thread)
         place = Place(path=path, position=count, kept_until=there.kept_until if there else until)
+        last = max(0, count - 1) // MAX_ITEMS * MAX_ITEMS
         if there is None:
             self.join.begin(previous.owner, path, until)
-        elif not count or self.threads.log.at(
-            previous.owner, path.thread, (count - 1) // MAX_ITEMS * MAX_ITEMS
-        ):
-            return place
-        items = self.join.items_of(request, output)
+        elif not count:
+            return replace(place, tokens=0)
+        elif written := self.threads.log.at(previous.owner, path.thread, last):
+            return replace(
+                place, tokens=Reached(0, 0).with_entries(written.entries).tokens if not last else None
+            )
+        items = self.join.items_of(previous.owner, request, output)
+        place = replace(place, tokens=sum(item.tokens for item in items))
         try:
             for first in range(0, count, MAX_ITEMS):
                 chunk = items[first : first + MAX_ITEMS]
@@ -137,9 +190,9 @@ class Resolve:
             raise _no_such(previous.id)
         return place
 
-    def _out_of_conversation(self, head: Head, previous: Head, place: Place, added: int) -> Place:
+    def _out_of_conversation(self, response_id: str, previous: Head, place: Place, added: int) -> Place:
         """Return the place behind a response that ran in a conversation, in a thread beside it."""
-        thread, end = self.threads.heads.head(place.path.thread), place.position
+        thread, end = self.threads.heads.head(place.path.thread), place.reached
         if thread is None or thread.deleted:
             raise _no_such(previous.id)
         if added:
@@ -149,7 +202,8 @@ class Resolve:
                 raise _no_such(previous.id) from error
             if batch is None:
                 raise _no_such(previous.id)
-        return Place(path=place.path.branch(chain_of(head.id), end), position=end)
+        path = place.path.branch(chain_of(response_id), end.position)
+        return Place(path=path, position=end.position, tokens=end.tokens)
 
     def _kept(self, place: Place) -> Place:
         """Keep the chains that a new response builds on as long as itself; at most one write each a day."""
@@ -160,6 +214,13 @@ class Resolve:
             if thread.startswith(f"{CHAIN}_"):
                 self.threads.heads.keep(thread, until=until + _DAY)
         return replace(place, kept_until=until + _DAY)
+
+
+def _refuse_both(request: Request) -> None:
+    if request.conversation is not None and request.previous_response_id is not None:
+        raise InvalidRequest(
+            "Give 'conversation' or 'previous_response_id', not both.", param="previous_response_id"
+        )
 
 
 def _renamed(item: Json) -> Json:

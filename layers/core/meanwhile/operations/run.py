@@ -1,14 +1,17 @@
 """Run: ask a model for one claimed response, and log what it says until there is an end."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meanwhile.domain.answer import Answer
 from meanwhile.domain.continuation import Step, resumption
 from meanwhile.domain.errors import (
+    ConversationNotFound,
     InvalidRequest,
+    LogCorrupt,
     NotContinued,
     ProviderBroken,
     ProviderBusy,
@@ -22,8 +25,11 @@ from meanwhile.domain.transcript import Transcript
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.commit import Commit
 from meanwhile.operations.compact import Ask, Compact
+from meanwhile.operations.context import Context, Shown
 from meanwhile.operations.ending import failed
 from meanwhile.operations.overdue import attempts_exhausted, deadline_exceeded, interrupted
+
+logger = logging.getLogger(__name__)
 
 _CALLS = 3
 """Model calls of one claim whose streams may break, but for those that have gone on with an answer."""
@@ -51,6 +57,8 @@ class Run:
     max_attempts: int
     commit_watched_seconds: float
     commit_unwatched_seconds: float
+    context: Context | None = None
+    """Finds what the model is shown of the thread that a request runs in; without it, its own input."""
 
     async def __call__(self, claimed: Claimed) -> None:
         """Return once the response has ended, in its log and in its head.
@@ -90,7 +98,7 @@ class Run:
             left = first + self.response_deadline_seconds - self.now()
             try:
                 async with asyncio.timeout(left) as limit:
-                    end = await self._compacted(claimed, claimed.request, answer, commit)
+                    end = await self._from_context(claimed, claimed.request, answer, commit)
             except TimeoutError:
                 if not limit.expired():
                     raise  # somebody else's, and a bug
@@ -105,21 +113,43 @@ class Run:
             return attempts_exhausted(at=self.now())
         return None
 
-    async def _compacted(
+    async def _from_context(
         self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
     ) -> Ended | None:
-        """Put a compaction in place of what is too long, then converse; or only that, if it is asked for."""
-        owner = claimed.owner
-        shown = await asyncio.to_thread(self.compact.expand.request, owner, request)
+        """Ask with what the request continues, compacted where it is wanted; or make only the compaction."""
+        shown = await self._shown(claimed, request, answer, commit)
+        if isinstance(shown, Ended):
+            return shown
         try:
-            facts = await self.compact.facts_for(owner, answer, shown)
+            facts = await self.compact.facts_for(claimed.owner, answer, request, shown)
         except (ProviderError, InvalidRequest) as error:
             return self._end_of(error)
         commit.add(_applied(answer, facts))
         if request.is_compaction:
             return Ended(status=Status.COMPLETED, at=int(self.now()), usage=answer.spent)
-        shown = await asyncio.to_thread(self.compact.behind, owner, answer, shown)
-        return await self._converse(claimed, shown, answer, commit)
+        asked = await asyncio.to_thread(self.compact.behind, claimed.owner, answer, shown.request)
+        return await self._converse(claimed, asked, answer, commit)
+
+    async def _shown(
+        self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
+    ) -> Shown | Ended:
+        """Return what the model is asked, with what it continues; or the end, if that cannot be."""
+        try:
+            shown = await asyncio.to_thread(self._recalled, claimed.owner, request)
+        except InvalidRequest as refused:
+            return failed(refused.narrow_code or "invalid_request", refused.message, at=self.now())
+        except ConversationNotFound as gone:
+            return failed("conversation_not_found", gone.message, at=self.now())
+        except LogCorrupt:
+            logger.error("a thread that cannot be read", extra={"response_id": claimed.response_id})
+            return failed("server_error", "What was said before cannot be read.", at=self.now())
+        if shown.dropped is not None and shown.dropped != answer.dropped:
+            commit.add(_applied(answer, [shown.dropped]))
+        return shown
+
+    def _recalled(self, owner: str, request: Request) -> Shown:
+        shown = Shown(request=request) if self.context is None else self.context(owner, request)
+        return replace(shown, request=self.compact.expand.request(owner, shown.request))
 
     async def _converse(
         self, claimed: Claimed, request: Request, answer: Answer, commit: Commit

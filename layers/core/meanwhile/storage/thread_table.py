@@ -2,7 +2,7 @@
 
 | part                | holds                                                                        |
 |---------------------|------------------------------------------------------------------------------|
-| `head`              | owner, path, tip, lock, times; small, for every response in it updates it    |
+| `head`              | owner, path, tip, tokens, lock, times; small: every response in it updates it |
 | `about`             | title, tags, metadata of a conversation, and their version                   |
 | `items#0000000007`  | the batch whose first item stands at position 7                              |
 | `id#<item>#<first>` | that an item may be found in the batch at `first`; believed once it is there |
@@ -77,6 +77,8 @@ class Part(Model):
     active_at = NumberAttribute(null=True)
     path = UnicodeAttribute(null=True)
     tip = NumberAttribute(null=True)
+    tokens = NumberAttribute(null=True)
+    changes = NumberAttribute(null=True)
     lock = UnicodeAttribute(null=True)
     locked_at = NumberAttribute(null=True)
     kept_until = NumberAttribute(null=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.response import SHARDS
-from meanwhile.domain.threads import CONVERSATION, About, Path, ThreadHead
+from meanwhile.domain.threads import CONVERSATION, About, Path, Reached, ThreadHead
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.payload import pack, unpack
 from meanwhile.storage.table import Conflict, errors_translated
@@ -57,6 +57,16 @@ class ThreadStore:
         about = self._to_about(owner, found[ABOUT]) if ABOUT in found else None
         return (self._to_head(found[HEAD]), about) if about else None
 
+    def known(
+        self, owner: str, threads: Sequence[str], *, about: str | None
+    ) -> tuple[dict[str, ThreadHead], About | None]:
+        """Return heads by id, but for those deleted, and what is said about one thread: 99 in one call."""
+        wanted = [(thread, HEAD) for thread in threads] + ([(about, ABOUT)] if about else [])
+        rows = parts_at(self._parts, wanted) if wanted else []
+        heads = {row.thread_id: self._to_head(row) for row in rows if row.part == HEAD and not row.deleted}
+        said = next((self._to_about(owner, row) for row in rows if row.part == ABOUT), None)
+        return {thread: head for thread, head in heads.items() if head.owner == owner}, said
+
     def abouts(self, owner: str, threads: Sequence[str]) -> dict[str, About]:
         """Return what is said about up to 100 conversations, in one call, by id; without those deleted."""
         rows = parts_at(self._parts, [(thread, ABOUT) for thread in threads]) if threads else []
@@ -95,15 +105,21 @@ class ThreadStore:
         """Let a conversation go, if this response still has it."""
         self._updated(self._parts(thread, HEAD), [self._parts.lock.remove()], self._parts.lock == response_id)
 
-    def moved(self, thread: str, *, tip: int, now: float, release: str | None = None) -> None:
+    def moved(self, thread: str, *, tip: Reached, now: float, release: str | None = None) -> None:
         """Write down that a conversation has grown up to `tip`, and let it go if this response has it."""
         parts = self._parts
         condition = parts.listed_for.exists()
-        actions = [parts.active_at.set(to_millis(now)), parts.tip.set(tip)]
+        tokens = parts.tokens.remove() if tip.tokens is None else parts.tokens.set(tip.tokens)
+        actions = [parts.active_at.set(to_millis(now)), parts.tip.set(tip.position), tokens]
         if release is not None:
             condition &= parts.lock == release
             actions.append(parts.lock.remove())
         self._updated(parts(thread, HEAD), actions, condition)
+
+    def changed(self, thread: str) -> None:
+        """Count a deletion of items, so that whoever remembers them reads again."""
+        parts = self._parts
+        self._updated(parts(thread, HEAD), [parts.changes.add(1)], self._lives())
 
     def keep(self, thread: str, *, until: float) -> None:
         """Keep a chain for longer, if it is still there; when the sweeper looks, it looks again later."""
@@ -150,7 +166,7 @@ class ThreadStore:
         """Have the sweeper look at a thread, for what a write may leave behind that stops half way."""
         parts = self._parts
         actions = [parts.due_shard.set(shard_of(thread, SHARDS)), parts.due_at.set(to_millis(at))]
-        self._updated(parts(thread, HEAD), actions, parts.owner.exists() & parts.deleted.does_not_exist())
+        self._updated(parts(thread, HEAD), actions, self._lives())
 
     def looked_at(self, thread: str, *, now: float) -> None:
         """Say that nothing is left behind: the next look is when the thread's time is over, if ever."""
@@ -194,6 +210,7 @@ class ThreadStore:
             active_at=to_millis(head.active_at),
             path=json.dumps(head.path.to_json(), separators=(",", ":")),
             tip=head.tip,
+            tokens=head.tokens,
         )
         if head.id.startswith(f"{CONVERSATION}_"):
             row.listed_for = head.owner
@@ -214,6 +231,8 @@ class ThreadStore:
             created_at=to_seconds(row.created_at),
             active_at=to_seconds(row.active_at),
             tip=int(row.tip or 0),
+            tokens=None if row.tokens is None else int(row.tokens),
+            changes=int(row.changes or 0),
             lock=row.lock,
             locked_at=to_seconds(row.locked_at),
             kept_until=None if row.kept_until is None else to_seconds(row.kept_until),
@@ -247,6 +266,9 @@ class ThreadStore:
             version=version,
             created_at=to_seconds(created_at),
         )
+
+    def _lives(self) -> Any:
+        return self._parts.owner.exists() & self._parts.deleted.does_not_exist()
 
     def _updated(self, row: Part, actions: list[Any], condition: Any) -> bool:
         """Update a part, which then holds all of it; `False` if the condition does not hold.

@@ -7,7 +7,6 @@ from pydantic.json_schema import models_json_schema
 from meanwhile.domain.request import Json
 from meanwhile.web.schemas.answers import (
     CancelledAll,
-    CompactedResponse,
     Failure,
     InputTokens,
     ItemList,
@@ -18,6 +17,7 @@ from meanwhile.web.schemas.answers import (
     ResponseList,
 )
 from meanwhile.web.schemas.create import CompactResponse, CountInputTokens, CreateResponse
+from meanwhile.web.schemas.shown_compaction import CompactedResponse
 
 _ANSWERS = (
     CancelledAll,

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from meanwhile.web.schemas.base import ItemStatus
 
@@ -188,6 +187,15 @@ class IncompleteDetails(Shown):
     reason: Literal["max_output_tokens", "content_filter"]
 
 
+class DroppedItems(Shown):
+    """What the model was not shown of its thread, by position: only there if there is something."""
+
+    items: Annotated[int, Field(ge=1)]
+    tokens: Annotated[int, Field(ge=0)] | None
+    first: Annotated[int, Field(ge=0)]
+    last: Annotated[int, Field(ge=0)]
+
+
 class Response(Shown):
     """One answer: where it stands, and what was asked."""
 
@@ -224,18 +232,7 @@ class Response(Shown):
     usage: Usage | None
     user: str | None
     metadata: dict[str, str]
-
-
-class CompactedResponse(Shown):
-    """The user's messages, and the item that stands for them and for all else."""
-
-    id: Annotated[str, Field(pattern="^resp_[0-9a-f]{48}$")]
-    object: Literal["response.compaction"]
-    created_at: int
-    output: list[ShownMessage | ShownCompaction]
-    usage: Usage
-    error: FailureDetail | SkipJsonSchema[None] = None
-    """Only where making it failed after signs of life had been sent; `output` is empty then."""
+    dropped: DroppedItems | None = None
 
 
 class ResponseDeleted(Shown):
