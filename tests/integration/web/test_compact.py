@@ -147,7 +147,7 @@ async def test_a_retry_attaches_to_the_compaction_that_runs(http: httpx.AsyncCli
 
     again = await http.post("/responses/compact", json=ASKED, headers={"x-stainless-retry-count": "1"})
 
-    assert first.status_code == 500
+    assert (first.json()["output"], first.json()["error"]["code"]) == ([], "compaction_unfinished")
     assert (again.status_code, again.json()["id"]) == (200, world.only_id())
 
 
@@ -253,6 +253,15 @@ async def test_what_fails_soon_has_a_status_of_its_own(
     assert (failed.value.status_code, failed.value.body["code"]) == (status, code)  # type: ignore[index]  # the body of an error
     assert failed.value.body["message"] == "It broke."  # type: ignore[index]
     assert failed.value.response.headers["x-should-retry"] == "false"
+
+
+async def test_one_that_is_cancelled_says_so(http: httpx.AsyncClient, world: World) -> None:
+    """`cancel_all` ends it, too: it costs what every call of a model costs."""
+    world.when("Query", lambda: wiring.cancel_all()("local"), nth=2)
+
+    refused = await http.post("/responses/compact", json=ASKED)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "compaction_cancelled")
 
 
 async def test_a_long_wait_shows_signs_of_life(http: httpx.AsyncClient, world: World) -> None:

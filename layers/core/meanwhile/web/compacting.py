@@ -14,7 +14,7 @@ from meanwhile.domain.model_events import NOTHING
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
 from meanwhile.domain.wire import usage_object
-from meanwhile.operations.wait import Wait
+from meanwhile.operations.wait import RUNNING, Wait
 from meanwhile.web.errors import INVALID_REQUEST, SERVER_ERROR
 from meanwhile.web.unexpected import Stopped
 from meanwhile.web.waiting import SIGN_OF_LIFE, as_body, until_ended
@@ -22,8 +22,11 @@ from meanwhile.web.waiting import SIGN_OF_LIFE, as_body, until_ended
 _SILENT = 2
 """Signs of life that are held back for the sake of the status: half a minute, as settings come."""
 
-_REFUSALS = {"provider_rejected", "model_not_found", "context_length_exceeded"}
-"""Codes of failures that the same call would meet again."""
+_UNFINISHED = {"code": "compaction_unfinished", "message": "The compaction took longer than a call may wait."}
+_CANCELLED = {"code": "compaction_cancelled", "message": "The compaction was cancelled."}
+
+_REFUSALS = {"provider_rejected", "model_not_found", "context_length_exceeded", _CANCELLED["code"]}
+"""Codes of failures that the same call would meet again, or that somebody wanted."""
 
 
 async def compacted(head: Head, asked: Request) -> Response:
@@ -36,10 +39,9 @@ async def compacted(head: Head, asked: Request) -> Response:
         if held_back > _SILENT:
             return StreamingResponse(_rest(signs, wait, head, asked), media_type="application/json")
     found, status = _answer(wait, head, asked)
-    headers = {} if status is HTTPStatus.OK else {"x-should-retry": "false"}
-    if status is not HTTPStatus.OK:
-        return JSONResponse({"error": found["error"]}, status, headers)
-    return JSONResponse(found)
+    if status is HTTPStatus.OK:
+        return JSONResponse(found)
+    return JSONResponse({"error": found["error"]}, status, {"x-should-retry": "false"})
 
 
 async def _rest(
@@ -64,14 +66,13 @@ def _answer(wait: Wait, head: Head, asked: Request) -> tuple[Json, HTTPStatus]:
     }
     if found["status"] == "completed":
         return said | {"output": [*_said_by_user(asked), *found["output"]]}, HTTPStatus.OK
-    error = found["error"] or _UNFINISHED
+    if found["status"] in RUNNING:
+        return said | {"error": {"type": SERVER_ERROR, "param": None} | _UNFINISHED}, HTTPStatus.OK
+    error = found["error"] or _CANCELLED
     refused = error["code"] in _REFUSALS
     kind = INVALID_REQUEST if refused else SERVER_ERROR
     status = HTTPStatus.BAD_REQUEST if refused else HTTPStatus.INTERNAL_SERVER_ERROR
     return said | {"error": {"type": kind, "param": None} | error}, status
-
-
-_UNFINISHED = {"code": "compaction_unfinished", "message": "The compaction did not come to its end."}
 
 
 def _said_by_user(asked: Request) -> list[Json]:
