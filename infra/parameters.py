@@ -48,7 +48,12 @@ PARAMETERS = [
         " model before it answers.",
         [{"type": "compaction", "compact_threshold": 1000}],
     ),
-    Parameter("conversation", _NO, "Not available yet; send the whole conversation as `input`.", "conv_1"),
+    Parameter(
+        "conversation",
+        _YES,
+        "Locked while the response runs; what was asked and answered joins it at the end.",
+        f"conv_{'0' * 48}",
+    ),
     Parameter("image", _NO, "Not available yet.", {"size": "auto"}),
     Parameter(
         "include",
@@ -71,7 +76,12 @@ PARAMETERS = [
     ),
     Parameter("moderation", _NO, "Not available yet.", {"model": "x"}),
     Parameter("parallel_tool_calls", _YES, "", False, needs="tools"),
-    Parameter("previous_response_id", _NO, "Not available yet; see `conversation`.", f"resp_{'0' * 48}"),
+    Parameter(
+        "previous_response_id",
+        _YES,
+        "Goes on behind that response, which must have ended; not together with `conversation`.",
+        f"resp_{'0' * 48}",
+    ),
     Parameter("prompt", _NO, "Prompt templates are stored at OpenAI; send their text.", {"id": "pmpt_1"}),
     Parameter("prompt_cache_key", _IGNORED, "Echoed; providers cache by themselves.", "chat-7"),
     Parameter("prompt_cache_options", _IGNORED, "Hints for a cache; the answer is the same.", {"a": "b"}),

@@ -116,6 +116,11 @@ class Settings:
             raise SettingsError("; ".join(wrong))
         return cls(**values)  # type: ignore[arg-type]  # each value was read by its field's own type
 
+    @property
+    def open_seconds(self) -> float:
+        """How long a response can be open at the longest: in the queue, at work, and a day to see to it."""
+        return self.queue_deadline_seconds + self.response_deadline_seconds + 86_400
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentSettings:

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 from meanwhile import aws
-from meanwhile.domain.request import Json, Request
-from meanwhile.domain.response import Head
+from meanwhile.domain.request import Json
+from meanwhile.memory import is_short
 from meanwhile.operations.accept import Accept
 from meanwhile.operations.accept_once import AcceptOnce
 from meanwhile.operations.authenticate import Authenticate
@@ -15,6 +15,7 @@ from meanwhile.operations.browse import Browse
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.cancel_all import CancelAll
 from meanwhile.operations.choose import Measure
+from meanwhile.operations.context import Context
 from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.ending import Ending
@@ -25,7 +26,7 @@ from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import Join
 from meanwhile.operations.read import Read
 from meanwhile.operations.recall import Recall
-from meanwhile.operations.wait import Wait
+from meanwhile.operations.remembered import Remembered
 from meanwhile.operations.watch import Watches
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.queue import WorkQueue
@@ -156,9 +157,9 @@ def count(owner: str, model: str, item: Json) -> int:
 @cache
 def conversing() -> Conversing:
     """Return what can be done with threads: conversations, their items, and the place of a request."""
-    kept = settings().retention_days * _DAY + _open_seconds()
+    kept, key = settings().retention_days * _DAY + settings().open_seconds, settings().idempotency_key_seconds
     fit = Fit(recall=Recall(threads=threads()), measure=measure(), expand=expand())
-    return Conversing.over(join(), read(), now=now, kept_seconds=kept, fit=fit)
+    return Conversing.over(join(), read(), now=now, kept_seconds=kept, key_seconds=key, fit=fit)
 
 
 @cache
@@ -168,6 +169,22 @@ def measure() -> Measure:
         window=lambda request: catalogue().window_for(request, otherwise=settings().context_window),
         at_most=AT_MOST.of_request,
         count=lambda request: tokens(catalogue().encoding_of(request.model)).of_request(request),
+    )
+
+
+@cache
+def context() -> Context:
+    """Return what finds out what a model is shown."""
+    return Context(
+        recall=Recall(threads=threads()),
+        measure=measure(),
+        expand=expand(),
+        remembered=Remembered(
+            most_bytes=settings().context_cache_bytes,
+            seconds=settings().key_cache_seconds,
+            now=now,
+            is_short=lambda: is_short(settings().aws_lambda_function_memory_size),
+        ),
     )
 
 
@@ -198,9 +215,10 @@ def accept() -> Accept:
         queue=queue(),
         now=now,
         retention_seconds=settings().retention_days * _DAY,
-        open_seconds=_open_seconds(),
+        open_seconds=settings().open_seconds,
         resend_seconds=settings().resend_seconds,
         watch_seconds=settings().watch_seconds,
+        resolve=conversing().resolve,
     )
 
 
@@ -218,20 +236,10 @@ def accept_once() -> AcceptOnce:
     )
 
 
-def _open_seconds() -> float:
-    """Return how long a response can be open at the longest."""
-    return settings().queue_deadline_seconds + settings().response_deadline_seconds + _DAY
-
-
 @cache
 def read() -> Read:
     """Return what finds responses."""
     return Read(stores=stores(), ending=ending(), now=now)
-
-
-def wait(head: Head, request: Request) -> Wait:
-    """Return what follows one response for a caller that waits for the whole."""
-    return Wait(stores(), read(), head, request)
 
 
 @cache
@@ -267,13 +275,13 @@ def cancel() -> Cancel:
 @cache
 def browse() -> Browse:
     """Return what lists responses."""
-    return Browse(stores=stores(), now=now, open_seconds=_open_seconds())
+    return Browse(stores=stores(), now=now, open_seconds=settings().open_seconds)
 
 
 @cache
 def cancel_all() -> CancelAll:
     """Return what cancels everything of an owner."""
-    return CancelAll(stores=stores(), cancel=cancel(), now=now, open_seconds=_open_seconds())
+    return CancelAll(stores=stores(), cancel=cancel(), now=now, open_seconds=settings().open_seconds)
 
 
 @cache

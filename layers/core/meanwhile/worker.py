@@ -7,13 +7,10 @@ from collections.abc import Callable
 from functools import cache
 
 from meanwhile import wiring
-from meanwhile.memory import resident_bytes
 from meanwhile.operations.claimed import Claim
 from meanwhile.operations.compact import Ask, Compact
 from meanwhile.operations.context import Context
 from meanwhile.operations.ending import Ending
-from meanwhile.operations.recall import Recall
-from meanwhile.operations.remembered import Remembered
 from meanwhile.operations.run import Run
 from meanwhile.operations.work import Work
 from meanwhile.providers.asking import Asking
@@ -21,9 +18,6 @@ from meanwhile.providers.router import Providers
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
 from meanwhile.storage.stores import Stores
-
-_FULL = 0.75
-"""The share of a function's memory above which nothing is remembered."""
 
 
 @cache
@@ -45,23 +39,6 @@ def ask() -> Asking:
 
 
 @cache
-def context() -> Context:
-    """Return what finds out what a model is shown."""
-    memory = wiring.settings().aws_lambda_function_memory_size * 2**20
-    return Context(
-        recall=Recall(threads=wiring.threads()),
-        measure=wiring.measure(),
-        expand=wiring.expand(),
-        remembered=Remembered(
-            most_bytes=wiring.settings().context_cache_bytes,
-            seconds=wiring.settings().key_cache_seconds,
-            now=wiring.now,
-            is_short=lambda: bool(memory) and resident_bytes() > memory * _FULL,
-        ),
-    )
-
-
-@cache
 def work() -> Work:
     """Return the worker's work."""
     return work_with(
@@ -71,7 +48,7 @@ def work() -> Work:
         queue=wiring.queue(),
         ask=ask(),
         compact=Compact(ask=ask(), expand=wiring.expand(), measure=wiring.measure()),
-        context=context(),
+        context=wiring.context(),
         continues=providers().continues,
         now=wiring.now,
     )

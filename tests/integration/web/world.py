@@ -53,6 +53,7 @@ class World:
 
     env: pytest.MonkeyPatch
     table: str
+    threads: str
     client: Any
     """Of DynamoDB."""
     calls: list[str] = field(default_factory=list)
@@ -90,11 +91,19 @@ class World:
         found: list[dict[str, Any]] = self.client.scan(TableName=self.table)["Items"]
         return found
 
+    def thread_parts(self) -> list[dict[str, Any]]:
+        """Return all that is stored of threads."""
+        found: list[dict[str, Any]] = self.client.scan(TableName=self.threads)["Items"]
+        return found
+
     def clear(self) -> None:
         """Remove all that is stored."""
         for item in self.items():
             key = {name: item[name] for name in ("response_id", "part")}
             self.client.delete_item(TableName=self.table, Key=key)
+        for item in self.thread_parts():
+            key = {name: item[name] for name in ("thread_id", "part")}
+            self.client.delete_item(TableName=self.threads, Key=key)
 
     def start(self, response_id: str, *words: str) -> Transcript:
         """Do what a worker does until a few words are in the log."""
@@ -138,7 +147,7 @@ class World:
             queue=wiring.queue(),
             ask=worker.ask(),
             compact=Compact(ask=worker.ask(), expand=wiring.expand(), measure=wiring.measure()),
-            context=worker.context(),
+            context=wiring.context(),
             continues=worker.providers().continues,
             now=wiring.now,
         )

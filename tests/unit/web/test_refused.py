@@ -108,8 +108,7 @@ def test_a_word_that_is_not_offered_is_refused(param: str) -> None:
 
 
 NOT_YET = [
-    "access_programs", "conversation", "image", "moderation", "personality",
-    "previous_response_id", "prompt",
+    "access_programs", "image", "moderation", "personality", "prompt",
 ]  # fmt: skip
 
 

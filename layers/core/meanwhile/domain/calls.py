@@ -6,8 +6,10 @@ from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.request import Json
 
 
-def check_calls(items: Iterable[Json], *, open_calls: bool = False) -> None:
+def check_calls(items: Iterable[Json], *, is_whole: bool = True, open_calls: bool = False) -> None:
     """Refuse outputs without a call before them and, unless `open_calls`, calls without an output.
+
+    What continues a thread is not the whole: its calls may stand there.
 
     Raises:
         InvalidRequest: As the API words it.
@@ -19,7 +21,7 @@ def check_calls(items: Iterable[Json], *, open_calls: bool = False) -> None:
             waiting.add(item["call_id"])
             called.add(item["call_id"])
         elif item["type"] == "function_call_output":
-            if item["call_id"] not in called:
+            if is_whole and item["call_id"] not in called:
                 raise InvalidRequest(
                     f"No tool call found for function call output with call_id {item['call_id']}.",
                     param="input",

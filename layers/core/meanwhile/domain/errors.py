@@ -105,8 +105,8 @@ class ResponseNotFound(RequestError):
 class ConversationNotFound(RequestError):
     """No such id for this owner: never made, another owner's, or deleted."""
 
-    def __init__(self, conversation_id: str) -> None:
-        super().__init__(f"Conversation with id '{conversation_id}' not found.")
+    def __init__(self, conversation_id: str, *, param: str | None = None) -> None:
+        super().__init__(f"Conversation with id '{conversation_id}' not found.", param=param)
 
 
 class ItemNotFound(RequestError):

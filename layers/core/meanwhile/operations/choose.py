@@ -59,6 +59,8 @@ class Chosen:
     newest: tuple[Piece, ...]
     left_out: int | None
     """The tokens that did not fit, with the newest and the pinned; `None` if everything was taken."""
+    beyond: Entry | None = None
+    """The newest that was not taken."""
 
     @property
     def tokens(self) -> int:
@@ -75,36 +77,50 @@ def _nothing() -> Sequence[Piece]:
     return ()
 
 
-def choose(pieces: Iterable[Piece], room: Room, pinned: Callable[[], Sequence[Piece]] = _nothing) -> Chosen:
+def choose(
+    pieces: Iterable[Piece],
+    room: Room,
+    pinned: Callable[[], Sequence[Piece]] = _nothing,
+    *,
+    reserved: Sequence[Piece] = (),
+) -> Chosen:
     """Return the newest of `pieces`, which come newest first, that fit with what is pinned.
 
     It ends with the first that does not fit, for there are no holes in what a model is shown, or with a
-    compaction, which stands for what is before it. `pinned` finds what is pinned; it is asked
-    for only if something is not shown anyway. It may be more than fits: then nothing else is chosen.
+    compaction, which stands for what is before it. `pinned` finds what is pinned; it is asked for only if
+    something is not shown anyway, and not at all where that is known and `reserved`. It may be more than
+    fits: then nothing else is chosen.
     """
+    always = {piece.entry.position for piece in reserved}
     run: list[Piece] = []
-    tokens, over = 0, False
+    tokens, beyond = sum(piece.entry.tokens for piece in reserved), None
     for piece in pieces:
-        if not room.takes(tokens + piece.entry.tokens):
-            over, tokens = True, tokens + piece.entry.tokens
+        tokens += 0 if piece.entry.position in always else piece.entry.tokens
+        if not room.takes(tokens):
+            beyond = piece.entry
             break
         run.append(piece)
-        tokens += piece.entry.tokens
         if piece.entry.kind == COMPACTION:
             break
-    if not over and not (run and run[-1].entry.kind == COMPACTION):
+    if beyond is None and not (run and run[-1].entry.kind == COMPACTION):
         return Chosen(pinned=(), newest=tuple(reversed(run)), left_out=None)
     shown = {piece.entry.position for piece in run}
-    always = pinned()
-    is_pinned = {piece.entry.position for piece in always}
-    first = [piece for piece in always if piece.entry.position not in shown]
+    kept = reserved or pinned()
+    always = {piece.entry.position for piece in kept}
+    first = [piece for piece in kept if piece.entry.position not in shown]
     spent = sum(piece.entry.tokens for piece in (*first, *run))
+    tokens = max(tokens, spent)
     while run and not room.takes(spent):
-        over, tokens = True, max(tokens, spent)
         last = run.pop()
-        if last.entry.position in is_pinned:
+        beyond = last.entry
+        if last.entry.position in always:
             first.append(last)  # it costs what it did
         else:
             spent -= last.entry.tokens
     first.sort(key=lambda piece: piece.entry.position)
-    return Chosen(pinned=tuple(first), newest=tuple(reversed(run)), left_out=tokens if over else None)
+    return Chosen(
+        pinned=tuple(first),
+        newest=tuple(reversed(run)),
+        left_out=None if beyond is None else tokens,
+        beyond=beyond,
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from meanwhile.domain.errors import ConversationNotFound, InvalidRequest
+from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, Unavailable
 from meanwhile.domain.facts import COMPACTION, Dropped
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.threads import Entry, Place
@@ -68,7 +68,7 @@ class Context:
             raise room.exceeded(chosen.left_out)
         if not room.takes(chosen.tokens):
             raise room.exceeded(max(chosen.tokens, chosen.left_out or 0))
-        chosen = self._opened(owner, chosen)
+        chosen = self._opened(owner, place, chosen)
         if known.stamp:
             self._remember(owner, place, known, chosen)
         return self._shown(owner, request, place, room, chosen)
@@ -103,7 +103,9 @@ class Context:
 
     def _chosen(self, owner: str, place: Place, room: Room, known: _Known) -> Chosen:
         pieces = self._pieces(owner, place, known.memory)
-        return choose(pieces, room, lambda: self._pinned(owner, place, known))
+        held = known.memory.pinned if known.memory else {}
+        reserved = self._pinned(owner, place, known) if all(each in held for each in known.pinned) else ()
+        return choose(pieces, room, lambda: self._pinned(owner, place, known), reserved=reserved)
 
     def _pieces(self, owner: str, place: Place, memory: Memory | None) -> Iterator[Piece]:
         """Yield what stands before a place, newest first, from memory as far as it goes."""
@@ -117,6 +119,9 @@ class Context:
                     break
             yield from (piece for piece in memory.pieces if piece.entry.position < place.position)
             below = min(place.position, memory.low)
+            if memory.beyond is not None and memory.beyond.position < below:
+                yield Piece(memory.beyond)
+                below = memory.beyond.position
         yield from map(Piece, self._down(owner, place, below, _PAGE, 0))
 
     def _down(self, owner: str, place: Place, below: int, page: int, low: int) -> Iterator[Entry]:
@@ -127,14 +132,13 @@ class Context:
         held = known.memory.pinned if known.memory else {}
         missing = [item_id for item_id in known.pinned if item_id not in held]
         found = self.recall.find_all(owner, place.path, missing) if missing else []
-        alive = [each.entry for each in found if not each.entry.deleted]
-        return [
-            *(held[item_id] for item_id in known.pinned if item_id in held),
-            *(Piece(entry) for entry in alive if entry.position < place.position),
-        ]
+        pieces = [Piece(each.entry) for each in found if not each.entry.deleted]
+        pieces += [piece for item_id in known.pinned if (piece := held.get(item_id)) is not None]
+        return [piece for piece in pieces if piece.entry.position < place.position]
 
-    def _opened(self, owner: str, chosen: Chosen) -> Chosen:
+    def _opened(self, owner: str, place: Place, chosen: Chosen) -> Chosen:
         sealed = [piece.entry for piece in (*chosen.pinned, *chosen.newest) if piece.content is None]
+        sealed = [entry if entry.kept is not None else self._again(owner, place, entry) for entry in sealed]
         contents = dict(
             zip([entry.position for entry in sealed], self.recall.open(owner, sealed), strict=True)
         )
@@ -148,6 +152,14 @@ class Context:
             chosen, pinned=tuple(map(opened, chosen.pinned)), newest=tuple(map(opened, chosen.newest))
         )
 
+    def _again(self, owner: str, place: Place, entry: Entry) -> Entry:
+        """Return an entry that did not fit before, with its content."""
+        for there in self._down(owner, place, entry.position + 1, 1, 0):
+            if there.position == entry.position:
+                return there
+            break
+        raise Unavailable("an item was deleted since")
+
     def _remember(self, owner: str, place: Place, known: _Known, chosen: Chosen) -> None:
         newest, memory = chosen.newest, known.memory
         if chosen.left_out is None and not chosen.is_compacted:
@@ -155,6 +167,8 @@ class Context:
         else:
             low = newest[0].entry.position if newest else place.position
         shown = {piece.entry.id: piece for piece in (*chosen.pinned, *newest)}
+        has_looked = chosen.left_out is not None or chosen.is_compacted
+        pinned = {item_id: shown.get(item_id) for item_id in known.pinned if has_looked or item_id in shown}
         self.remembered.keep(
             owner,
             Memory(
@@ -162,7 +176,8 @@ class Context:
                 position=place.position,
                 low=low,
                 pieces=newest[::-1],
-                pinned={item_id: shown[item_id] for item_id in known.pinned if item_id in shown},
+                beyond=replace(chosen.beyond, kept=None) if chosen.beyond is not None else None,
+                pinned=pinned,
                 since=memory.since if memory else self.remembered.now(),
             ),
         )

@@ -19,6 +19,7 @@ from meanwhile.storage.stores import Threads
 _LOOKED_AT = 1_000
 """Conversations that one call looks at for those that were asked for."""
 _ROWS_A_QUERY = 100
+_TRIES = 3
 _BURIED_AT_ONCE = 500
 """Parts that a delete removes itself; the sweeper sees to the rest."""
 
@@ -92,6 +93,7 @@ class Conversations:
         title: str | None = None,
         tags: Sequence[str] = (),
         metadata: Mapping[str, str] | None = None,
+        pinned: Sequence[str] = (),
     ) -> Conversation:
         """Make a conversation, with its first items already in it: its items are written first.
 
@@ -99,7 +101,7 @@ class Conversations:
             OwnerDeleted: The owner's key is destroyed.
         """
         conversation_id = new_id(CONVERSATION)
-        about = About(title=title, tags=tuple(tags), metadata=metadata or {})
+        about = About(title=title, tags=tuple(tags), metadata=metadata or {}, pinned=tuple(pinned))
         return self._made(owner, Path.root(conversation_id), about, items, before=0)
 
     def get(self, owner: str, conversation_id: str) -> Conversation:
@@ -134,29 +136,44 @@ class Conversations:
     ) -> Conversation:
         """Change title, tags or metadata, at most once; with `version` only if it stands at that version.
 
+        Without it, the change is made anew to what somebody else has changed at the same moment.
+
         Raises:
             ConversationNotFound: As above.
-            VersionConflict: Somebody else has changed it since.
+            VersionConflict: Somebody else has changed it since; without `version`, again and again.
         """
-        head, about = self.known(owner, conversation_id)
-        if version is not None and version != about.version:
-            raise VersionConflict(version, about.version)
-        changed = replace(change(about), version=about.version + 1, created_at=about.created_at)
-        if not self.threads.heads.update_about(head, changed):
-            _, there = self.known(owner, conversation_id)
-            raise VersionConflict(about.version, there.version)
-        return Conversation.of(head, changed)
+        for tries_left in reversed(range(_TRIES if version is None else 1)):
+            head, about = self.known(owner, conversation_id)
+            if version is not None and version != about.version:
+                raise VersionConflict(version, about.version)
+            changed = replace(change(about), version=about.version + 1, created_at=about.created_at)
+            if self.threads.heads.update_about(head, changed):
+                return Conversation.of(head, changed)
+            if not tries_left:
+                _, there = self.known(owner, conversation_id)
+                raise VersionConflict(about.version, there.version)
+        raise AssertionError("the last try returns or raises")
 
     def fork(
-        self, owner: str, conversation_id: str, *, at: int, items: Sequence[NewItem] = ()
+        self,
+        owner: str,
+        conversation_id: str,
+        *,
+        at: int,
+        items: Sequence[NewItem] = (),
+        pinned: Sequence[str] | None = None,
     ) -> Conversation:
         """Branch off a conversation before position `at`: nothing is copied but what is said about it.
+
+        `pinned` are those that are still in it; `None` means all.
 
         Raises:
             ConversationNotFound: As above.
         """
         head, about = self.known(owner, conversation_id)
         branch = head.path.branch(new_id(CONVERSATION), at)
+        if pinned is not None:
+            about = replace(about, pinned=tuple(pinned))
         before = head.tokens if at <= head.tip else None
         return self._made(owner, branch, about, items, before=before)
 
@@ -190,6 +207,11 @@ class Conversations:
         """
         wanted = wanted or Wanted()
         behind = _from_cursor(cursor)
+        since = wanted.since or 0
+        if wanted.until is not None and behind and behind[0] >= wanted.until:
+            behind = None  # all that is wanted stands behind it
+        if (wanted.until is not None and wanted.until <= since) or (behind and behind[0] < since):
+            return ConversationPage([], None)
         try:
             return self._page(owner, wanted, behind, limit)
         except OwnerDeleted:

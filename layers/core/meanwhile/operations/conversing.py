@@ -6,6 +6,7 @@ from typing import Self
 
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
+from meanwhile.operations.add_once import AddOnce
 from meanwhile.operations.conversations import Conversations
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.items import Items
@@ -22,6 +23,7 @@ class Conversing:
 
     conversations: Conversations
     items: Items
+    add_once: AddOnce
     recall: Recall
     lock: Lock
     resolve: Resolve
@@ -34,15 +36,21 @@ class Conversing:
         *,
         now: Callable[[], float],
         kept_seconds: float,
+        key_seconds: float = 86_400,
         fit: Callable[[Head, Request], None] | None = None,
     ) -> Self:
-        """Return them for what ends and what reads responses; `kept_seconds` and `fit` as in `Resolve`."""
+        """Return them for what ends and what reads responses.
+
+        `kept_seconds` and `fit` as in `Resolve`, `key_seconds` as in `AddOnce`.
+        """
         threads, recall = join.threads, join.recall
         conversations = Conversations(threads=threads, now=now)
         lock = Lock(threads=threads, stores=read.stores, ending=read.ending, now=now)
+        items = Items(threads=threads, conversations=conversations, recall=recall, lock=lock, now=now)
         return cls(
             conversations=conversations,
-            items=Items(threads=threads, conversations=conversations, recall=recall, lock=lock, now=now),
+            items=items,
+            add_once=AddOnce(marks=read.stores.marks, items=items, now=now, key_seconds=key_seconds),
             recall=recall,
             lock=lock,
             resolve=Resolve(

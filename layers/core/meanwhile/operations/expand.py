@@ -56,10 +56,18 @@ class Expand:
         """
         if last_compaction(request.input) is None:
             return
-        for index, item in enumerate(request.input):
-            if item["type"] == COMPACTION:
-                self._check_one(owner, item, f"input[{index}].{ENCRYPTED_CONTENT}")
+        self.check_items(owner, request.input, "input")
         check_calls(self.shown(owner, request.input), open_calls=request.is_compaction)
+
+    def check_items(self, owner: str, items: Sequence[Json], param: str) -> None:
+        """Refuse compaction items that do not open; `param` is what the items came in.
+
+        Raises:
+            InvalidRequest, OwnerDeleted: As above.
+        """
+        for index, item in enumerate(items):
+            if item["type"] == COMPACTION:
+                self._check_one(owner, item, f"{param}[{index}].{ENCRYPTED_CONTENT}")
 
     def _check_one(self, owner: str, item: Json, param: str) -> None:
         try:

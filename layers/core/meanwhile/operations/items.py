@@ -15,7 +15,7 @@ from meanwhile.domain.errors import (
 )
 from meanwhile.domain.ids import new_nonce
 from meanwhile.domain.request import Json
-from meanwhile.domain.threads import Entry, NewItem, Reached, ThreadBatch, ThreadHead
+from meanwhile.domain.threads import About, Entry, NewItem, Reached, ThreadBatch, ThreadHead
 from meanwhile.operations.conversations import Conversation, Conversations
 from meanwhile.operations.lock import Lock
 from meanwhile.operations.recall import Found, Recall
@@ -142,18 +142,24 @@ class Items:
         Raises:
             ConversationNotFound, ItemNotFound: As above.
             VersionConflict: It stands at another version.
+            InvalidRequest: It is of another type than the one it replaces.
         """
-        head, _ = self.conversations.known(owner, conversation_id)
+        head, about = self.conversations.known(owner, conversation_id)
         old = self._found(owner, head, item_id).entry
         if version is not None and version != old.version:
             raise VersionConflict(version, old.version)
+        if item.kind != old.kind:
+            raise InvalidRequest(
+                f"An item keeps its type: this is a {old.kind}.", param="item.type", code="invalid_value"
+            )
         new = replace(
             item,
             content={**item.content, "id": old.id},
             version=old.version + 1,
             parent_version=old.version,
         )
-        branch = self.conversations.fork(owner, conversation_id, at=old.position, items=[new])
+        pinned = self._pinned(owner, head, about, old.position + 1)
+        branch = self.conversations.fork(owner, conversation_id, at=old.position, items=[new], pinned=pinned)
         entry = Entry(
             id=new.id,
             kind=new.kind,
@@ -163,6 +169,38 @@ class Items:
             parent_version=new.parent_version,
         )
         return branch, Item(entry, new.content)
+
+    def fork(self, owner: str, conversation_id: str, *, after: str | None = None) -> Conversation:
+        """Branch off a conversation behind an item, or behind its last one.
+
+        Raises:
+            ConversationNotFound: As above.
+            ItemNotFound: `after` is no item of it.
+        """
+        head, about = self.conversations.known(owner, conversation_id)
+        if after is None:
+            at = self.recall.tip(owner, head.id, head.reached, "")[0].position
+        else:
+            at = self._found(owner, head, after, deleted_too=True).entry.position + 1
+        pinned = self._pinned(owner, head, about, at)
+        return self.conversations.fork(owner, conversation_id, at=at, pinned=pinned)
+
+    def refuse_to_pin(self, owner: str, conversation_id: str, item_ids: Sequence[str]) -> None:
+        """Let only items be pinned that are in the conversation.
+
+        Raises:
+            ConversationNotFound: As above.
+            InvalidRequest: One is not in it, or not any more.
+        """
+        head, _ = self.conversations.known(owner, conversation_id)
+        found = self.recall.find_all(owner, head.path, item_ids)
+        there = {each.entry.id for each in found if not each.entry.deleted}
+        for index, item_id in enumerate(item_ids):
+            if item_id not in there:
+                param = f"pinned[{index}]"
+                raise InvalidRequest(
+                    f"'{param}' is no item of this conversation.", param=param, code="invalid_value"
+                )
 
     def delete(self, owner: str, conversation_id: str, item_id: str) -> Conversation:
         """Delete an item's content, for every branch that shares it; its position stays, as a gap.
@@ -228,6 +266,12 @@ class Items:
         if found is None or (found.entry.deleted and not deleted_too):
             raise ItemNotFound(item_id)
         return found
+
+    def _pinned(self, owner: str, head: ThreadHead, about: About, end: int) -> list[str]:
+        """Return which pinned items stand before a position."""
+        found = self.recall.find_all(owner, head.path, about.pinned) if about.pinned else []
+        there = {each.entry.id for each in found if each.entry.position < end}
+        return [item_id for item_id in about.pinned if item_id in there]
 
     def _opened(self, owner: str, entries: Sequence[Entry]) -> list[Item]:
         contents = self.recall.open(owner, entries)

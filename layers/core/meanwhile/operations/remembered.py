@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from meanwhile.domain.request import Json
+from meanwhile.domain.threads import Entry
 from meanwhile.operations.choose import Piece
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -24,8 +25,10 @@ class Memory:
     low: int
     pieces: tuple[Piece, ...]
     """The newest first."""
-    pinned: Mapping[str, Piece]
-    """What was found of those that are pinned, by id."""
+    beyond: Entry | None
+    """The next below `low`, which did not fit: whoever has no more room need not look for it."""
+    pinned: Mapping[str, Piece | None]
+    """What is pinned, by id, as far as it was looked for or shown; `None` if it is not there."""
     since: float
 
 
@@ -96,7 +99,8 @@ class Remembered:
 
 
 def _size(memory: Memory) -> int:
-    return sum(_bytes_of(piece.content) for piece in (*memory.pieces, *memory.pinned.values()))
+    pinned = [piece for piece in memory.pinned.values() if piece is not None]
+    return sum(_bytes_of(piece.content) for piece in (*memory.pieces, *pinned))
 
 
 def _bytes_of(content: Json | None) -> int:

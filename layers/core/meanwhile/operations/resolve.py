@@ -1,5 +1,6 @@
 """Resolve: where in a thread a request runs that continues a response, or a conversation."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,11 +11,12 @@ from meanwhile.domain.errors import (
     ServiceError,
     SlotTaken,
 )
-from meanwhile.domain.ids import new_id
+from meanwhile.domain.ids import is_id, new_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
 from meanwhile.domain.threads import (
     CHAIN,
+    CONVERSATION,
     MAX_ITEMS,
     Path,
     Place,
@@ -31,6 +33,8 @@ from meanwhile.storage.stores import Threads
 MAX_INPUT = MAX_ITEMS - 100
 """Input items of a request in a thread: with the output they go into one batch."""
 _DAY = 86_400
+_PREFIX = re.compile(r"[a-z]{2,4}(?=_)")
+"""Of ids as they are made here; callers give others, which would not do in a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +80,12 @@ class Resolve:
         Raises:
             InvalidRequest, ConversationNotFound: As above; a conversation may be locked.
         """
-        _refuse_both(request)
+        refuse_unfit(request)
         if request.conversation is not None:
+            _refuse_other_ids(request.conversation)
             known = self.threads.heads.conversation(owner, request.conversation)
             if known is None:
-                raise ConversationNotFound(request.conversation)
+                raise ConversationNotFound(request.conversation, param="conversation")
             head, _ = known
             tip, _ = self.recall.tip(owner, head.id, head.reached, "")
             return Place(path=head.path, position=tip.position, tokens=tip.tokens), []
@@ -94,9 +99,7 @@ class Resolve:
     def _placed(self, head: Head, request: Request) -> tuple[Head, Request]:
         if request.conversation is None and request.previous_response_id is None:
             return head, request
-        _refuse_both(request)
-        if len(request.input) > MAX_INPUT:
-            raise InvalidRequest(f"No more than {MAX_INPUT} items can be added at once.", param="input")
+        refuse_unfit(request)
         if request.conversation is not None:
             place = self._in_conversation(head, request.conversation)
             request = replace(request, input=[_renamed(item) for item in request.input])
@@ -110,7 +113,11 @@ class Resolve:
             self.lock.give_back(head.thread, head.id)
 
     def _in_conversation(self, head: Head, conversation_id: str) -> Place:
-        conversation = self.lock.take(head.owner, conversation_id, head.id)
+        _refuse_other_ids(conversation_id)
+        try:
+            conversation = self.lock.take(head.owner, conversation_id, head.id)
+        except ConversationNotFound as error:
+            raise ConversationNotFound(conversation_id, param="conversation") from error
         tip, _ = self.recall.tip(head.owner, conversation_id, conversation.reached, head.id)
         return Place(path=conversation.path, position=tip.position, tokens=tip.tokens)
 
@@ -122,6 +129,8 @@ class Resolve:
 
     def _previous(self, owner: str, previous_id: str) -> tuple[Head, Request, list[Json]]:
         """Return a response that can be continued: its head, what was asked, and what was answered."""
+        if not is_id("resp", previous_id):
+            raise _no_such(previous_id[:64])
         try:
             record, request = self.read.record(owner, previous_id)
             previous = record.head
@@ -216,15 +225,30 @@ class Resolve:
         return replace(place, kept_until=until + _DAY)
 
 
-def _refuse_both(request: Request) -> None:
+def refuse_unfit(request: Request) -> None:
+    """Refuse what runs in no thread, whatever is in it.
+
+    Raises:
+        InvalidRequest: It continues two things at once, or has too much input.
+    """
+    if request.conversation is None and request.previous_response_id is None:
+        return
     if request.conversation is not None and request.previous_response_id is not None:
         raise InvalidRequest(
             "Give 'conversation' or 'previous_response_id', not both.", param="previous_response_id"
         )
+    if len(request.input) > MAX_INPUT:
+        raise InvalidRequest(f"No more than {MAX_INPUT} items can be added at once.", param="input")
+
+
+def _refuse_other_ids(conversation_id: str) -> None:
+    if not is_id(CONVERSATION, conversation_id):
+        raise ConversationNotFound(conversation_id[:64], param="conversation")
 
 
 def _renamed(item: Json) -> Json:
-    return {**item, "id": new_id(str(item["id"]).partition("_")[0])}
+    known = _PREFIX.match(item["id"])
+    return {**item, "id": new_id(known[0] if known else "item")}
 
 
 _WHY = {Status.FAILED: "has failed", Status.CANCELLED: "was cancelled"}

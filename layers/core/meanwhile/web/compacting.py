@@ -31,7 +31,7 @@ _REFUSALS = {"provider_rejected", "model_not_found", "context_length_exceeded", 
 
 async def compacted(head: Head, asked: Request) -> Response:
     """Wait for the compaction, and answer with it."""
-    wait = wiring.wait(head, asked)
+    wait = Wait(wiring.stores(), wiring.read(), head, asked)
     signs = until_ended(wait, head.id)
     held_back = 0
     async for _ in signs:

@@ -29,7 +29,7 @@ async def body_when_ended(head: Head, request: Request) -> AsyncGenerator[bytes,
     or cannot read, returns the object as it was last known. The server cancels this when the caller
     leaves; the response runs on.
     """
-    wait = wiring.wait(head, request)
+    wait = Wait(wiring.stores(), wiring.read(), head, request)
     with Stopped(response_id=head.id):
         async for _ in until_ended(wait, head.id):
             yield SIGN_OF_LIFE

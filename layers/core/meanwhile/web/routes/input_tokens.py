@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from meanwhile import wiring
+from meanwhile.operations.count_input import CountInput
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import read_body
 from meanwhile.web.create import to_counted
@@ -24,6 +25,11 @@ async def count(request: Request, owner: Owner) -> JSONResponse:
 
 
 def _counted(owner: str, raw: bytes) -> int:
-    asked, encoding = to_counted(raw, wiring.catalogue())
-    wiring.expand().check(owner, asked)
-    return wiring.tokens(encoding).of_request(wiring.expand().request(owner, asked))
+    asked = to_counted(raw, wiring.catalogue())
+    count_input = CountInput(
+        resolve=wiring.conversing().resolve,
+        context=wiring.context(),
+        expand=wiring.expand(),
+        count=wiring.measure().count,
+    )
+    return count_input(owner, asked)

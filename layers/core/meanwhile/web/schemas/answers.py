@@ -2,15 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from meanwhile.web.schemas.base import ItemStatus
-
-
-class Shown(BaseModel):
-    """Everything in it is always there, null where there is nothing."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+from meanwhile.web.schemas.shown import DroppedItems, Shown
 
 
 class FailureDetail(Shown):
@@ -187,13 +182,10 @@ class IncompleteDetails(Shown):
     reason: Literal["max_output_tokens", "content_filter"]
 
 
-class DroppedItems(Shown):
-    """What the model was not shown of its thread, by position: only there if there is something."""
+class ResponseConversation(Shown):
+    """The conversation that it runs in."""
 
-    items: Annotated[int, Field(ge=1)]
-    tokens: Annotated[int, Field(ge=0)] | None
-    first: Annotated[int, Field(ge=0)]
-    last: Annotated[int, Field(ge=0)]
+    id: str
 
 
 class Response(Shown):
@@ -214,7 +206,7 @@ class Response(Shown):
     output: list[OutputItem]
     parallel_tool_calls: bool
     previous_response_id: str | None
-    conversation: None
+    conversation: ResponseConversation | None
     prompt_cache_key: str | None
     reasoning: ShownReasoningOptions
     safety_identifier: str | None
@@ -233,6 +225,7 @@ class Response(Shown):
     user: str | None
     metadata: dict[str, str]
     dropped: DroppedItems | None = None
+    """Only there if something was; an addition of ours."""
 
 
 class ResponseDeleted(Shown):

@@ -8,12 +8,14 @@ from pydantic_core import PydanticKnownError
 from meanwhile.web.schemas.base import (
     ARRAY,
     MAX_PARTS,
+    OBJECT,
     STRING,
     Content,
     Includable,
     NotYet,
     Setting,
     listed,
+    text_or_any_object,
     text_or_list,
 )
 from meanwhile.web.schemas.items import InputItem
@@ -62,6 +64,21 @@ Input = Annotated[
 ]
 
 
+class ConversationId(Setting):
+    """A conversation, by its id."""
+
+    id: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+Conversation = Annotated[
+    Annotated[str, Field(min_length=1, max_length=256), Tag(STRING)] | Annotated[ConversationId, Tag(OBJECT)],
+    Discriminator(text_or_any_object),
+]
+
+
+PreviousId = Annotated[str, Field(min_length=1, max_length=256)]
+
+
 class CountInputTokens(Setting):
     """What a model would read, and which model: all that counts as input. Null means the default."""
 
@@ -75,9 +92,10 @@ class CountInputTokens(Setting):
     reasoning: ReasoningOptions | None = None
     truncation: Literal["auto", "disabled"] | None = None
 
-    conversation: NotYet = None
+    conversation: Conversation | None = None
+    previous_response_id: PreviousId | None = None
+
     personality: NotYet = None
-    previous_response_id: NotYet = None
 
 
 ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"]
@@ -123,10 +141,11 @@ class CreateResponse(CountInputTokens):
 
 
 class CompactResponse(Setting):
-    """What to compact, and by which model. Null means the default."""
+    """What to compact (`input`, `previous_response_id` or both), and by which model."""
 
     model: ModelId
-    input: Input
+    input: Input | None = None
+    previous_response_id: PreviousId | None = None
     instructions: Content | None = None
     service_tier: ServiceTier | None = None
     prompt_cache_key: CacheKey | None = None
@@ -134,4 +153,3 @@ class CompactResponse(Setting):
     prompt_cache_retention: Retention | None = None
 
     image: NotYet = None
-    previous_response_id: NotYet = None

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from meanwhile.web.schemas.answers import FailureDetail, Shown, ShownCompaction, ShownMessage, Usage
+from meanwhile.web.schemas.answers import FailureDetail, ShownCompaction, ShownMessage, Usage
+from meanwhile.web.schemas.shown import Shown
 
 
 class CompactedResponse(Shown):
