@@ -61,20 +61,20 @@ def opened(item: dict[str, Any], owner: str = "local") -> Any:
 
 @pytest.mark.usefixtures("worker")
 async def test_a_conversation_becomes_short(sdk: Any) -> None:
-    """All user messages, then the one item, as the SDK's own types say."""
+    """One item, of the SDK's own type."""
     made = await sdk.responses.compact(**ASKED)
 
-    *messages, item = made.output
+    (item,) = made.output
     assert (made.object, made.id[:5], item.type, item.id[:4]) == (
         "response.compaction",
         "resp_",
         "compaction",
         "cmp_",
     )
-    assert [each.content[0].text for each in messages] == ["My name is Ada.", "I live in Paris."]
     said = opened(item.to_dict())
     assert "My name is Ada." in said.summary
-    assert [each["content"][0]["text"] for each in said.kept] == ["Be brief.", "I live in Paris."]
+    assert "I live in Paris." in said.summary
+    assert [each["content"][0]["text"] for each in said.kept] == ["Be brief."]
     assert made.usage.total_tokens == made.usage.input_tokens + made.usage.output_tokens > 0
 
 
@@ -82,13 +82,13 @@ async def test_the_output_can_be_given_back_as_it_is(http: httpx.AsyncClient, wo
     """The model is told what the summary says, and nothing that stands before the item."""
     made = await compacted(http, world)
     world.when("Query", lambda: world.work(world.only_id()), nth=2)
-    items = [*made["output"], {"role": "user", "content": "What is my name?"}]
+    items = [*TALK, *made["output"], {"role": "user", "content": "What is my name?"}]
 
     answer = (await http.post("/responses", json=ASKED | {"input": items})).json()
 
     assert "Ada" in answer["output"][0]["content"][0]["text"]
     shown = (await http.get(f"/responses/{answer['id']}/input_items")).json()["data"]
-    assert [each["type"] for each in shown] == ["message", "compaction", "message", "message"]
+    assert [each["type"] for each in shown] == ["message", "compaction", *["message"] * 5]
 
 
 async def test_it_is_counted_as_what_it_stands_for(http: httpx.AsyncClient, world: World) -> None:
@@ -368,3 +368,76 @@ async def test_a_wrong_threshold_is_named(
 
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
     assert world.items() == []
+
+
+# ── In a thread ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def said(http: httpx.AsyncClient, world: World, **asked: Any) -> dict[str, Any]:
+    """Ask in the background, let the worker answer, and return the response."""
+    made = (await http.post("/responses", json={"model": "simulator", "background": True} | asked)).json()
+    assert "id" in made, made
+    await asyncio.to_thread(world.work, made["id"])
+    found: dict[str, Any] = (await http.get(f"/responses/{made['id']}")).json()
+    return found
+
+
+async def test_what_a_response_continues_is_compacted_with_it(http: httpx.AsyncClient, world: World) -> None:
+    """The thread is summed up where it stands; nothing of it is changed, or added to it."""
+    first = await said(http, world, input="My name is Ada.")
+    asked = {"model": "simulator", "previous_response_id": first["id"]}
+    world.set(wait_limit_seconds=0.05)
+    made = (await http.post("/responses/compact", json=asked)).json()
+    await asyncio.to_thread(world.work, made["id"])
+    world.set(wait_limit_seconds=5)
+
+    again = await http.post("/responses/compact", json=asked, headers={"x-stainless-retry-count": "1"})
+
+    (item,) = again.json()["output"]
+    assert "My name is Ada." in opened(item).summary
+    refused = await http.post("/responses/compact", json=asked | {"previous_response_id": made["id"]})
+    assert refused.json()["error"]["code"] == "previous_response_not_found"
+
+
+async def test_a_compaction_joins_its_conversation_and_stands_for_what_is_before(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """The originals stay to be read; the next response is shown the summary in their place."""
+    talk = (await http.post("/conversations", json={"items": LONG})).json()["id"]
+    first = await said(http, world, input="Where do I live?", conversation=talk, **over())
+    counted = await http.post(
+        "/responses/input_tokens", json={"model": "simulator", "conversation": talk, "input": "So?"}
+    )
+    second = await said(http, world, input="What is my name?", conversation=talk, **over())
+
+    items = (await http.get(f"/conversations/{talk}/items", params={"order": "asc"})).json()["data"]
+    assert [item["type"] for item in first["output"]] == ["compaction", "message"]
+    assert [item["type"] for item in second["output"]] == ["message"]
+    assert [item["type"] for item in items] == ["message"] * 6 + ["compaction"] + ["message"] * 3
+    assert "Ada" in second["output"][0]["content"][0]["text"]
+    assert counted.json()["input_tokens"] < 1000
+    assert second["usage"]["input_tokens"] < 1000
+
+
+async def test_a_conversation_takes_only_compactions_of_its_owner(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """As items of a new one, added to it, or in place of another."""
+    content = wiring.expand().compactions.close("mallory", Compaction(summary="x", kept=[]))
+    bad = {"type": "compaction", "encrypted_content": content}
+    made = (await http.post("/conversations", json={"items": [TALK[1]]})).json()["id"]
+    (item,) = (await http.get(f"/conversations/{made}/items")).json()["data"]
+
+    refusals = [
+        await http.post("/conversations", json={"items": [bad]}),
+        await http.post(f"/conversations/{made}/items", json={"items": [bad]}),
+        await http.post(f"/conversations/{made}/items/{item['id']}", json={"item": bad}),
+    ]
+
+    del world
+    assert [each.status_code for each in refusals] == [400, 400, 400]
+    assert [each.json()["error"]["param"] for each in refusals] == [
+        "items[0].encrypted_content",
+        "items[0].encrypted_content",
+        "item[0].encrypted_content",
+    ]

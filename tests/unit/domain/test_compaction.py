@@ -58,6 +58,11 @@ def test_what_a_function_has_just_returned_stays_with_its_call_and_the_question(
     assert divided(items) == ([HI, HELLO, call("a"), output("a")], [ASKED, call("b"), output("b")])
 
 
+def test_a_turn_that_was_answered_is_summed_up_with_its_answer() -> None:
+    """Left standing without it, it would be answered once more."""
+    assert divided([RULES, HI, HELLO]) == ([HI, HELLO], [RULES])
+
+
 def test_calls_without_an_output_stay() -> None:
     """Their outputs will come, and no server takes an output without its call."""
     older, kept = divided([HI, HELLO, ASKED, call("c")])

@@ -81,17 +81,18 @@ def last_compaction(items: Sequence[Json]) -> int | None:
 def divided(items: Sequence[Json]) -> tuple[list[Json], list[Json]]:
     """Return what may be summarised, and what has to stay word for word; each in its order.
 
-    What stays: all that nobody has answered yet, with the calls that it answers; the user's last message;
-    calls that are still open; and what the developer has said, but for earlier summaries. The newest of it,
-    if it is very much.
+    What stays: all that nobody has answered yet, with the calls that it answers; the user's last message,
+    unless the assistant has had the last word; calls that are still open; and what the developer has said,
+    but for earlier summaries. The newest of it, if it is very much.
     """
     unanswered = _unanswered(items)
     outputs = _answered_calls(items)
     answering = {item["call_id"] for item in items[unanswered:] if item["type"] == FUNCTION_CALL_OUTPUT}
+    is_answered = bool(items) and _is_said_by(items[-1], "assistant")
     asked = max((at for at, item in enumerate(items) if _is_said_by(item, "user")), default=None)
     staying: list[int] = []
     for at, item in enumerate(items):
-        stays = at >= unanswered or at == asked or _is_instruction(item)
+        stays = at >= unanswered or (at == asked and not is_answered) or _is_instruction(item)
         if item["type"] == FUNCTION_CALL:
             stays = item["call_id"] in answering or item["call_id"] not in outputs
         if stays:

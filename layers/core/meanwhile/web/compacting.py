@@ -37,24 +37,22 @@ async def compacted(head: Head, asked: Request) -> Response:
     async for _ in signs:
         held_back += 1
         if held_back > _SILENT:
-            return StreamingResponse(_rest(signs, wait, head, asked), media_type="application/json")
-    found, status = _answer(wait, head, asked)
+            return StreamingResponse(_rest(signs, wait, head), media_type="application/json")
+    found, status = _answer(wait, head)
     if status is HTTPStatus.OK:
         return JSONResponse(found)
     return JSONResponse({"error": found["error"]}, status, {"x-should-retry": "false"})
 
 
-async def _rest(
-    signs: AsyncGenerator[None, None], wait: Wait, head: Head, asked: Request
-) -> AsyncGenerator[bytes, None]:
+async def _rest(signs: AsyncGenerator[None, None], wait: Wait, head: Head) -> AsyncGenerator[bytes, None]:
     yield SIGN_OF_LIFE
     with Stopped(response_id=head.id):
         async for _ in signs:
             yield SIGN_OF_LIFE
-    yield as_body(_answer(wait, head, asked)[0])
+    yield as_body(_answer(wait, head)[0])
 
 
-def _answer(wait: Wait, head: Head, asked: Request) -> tuple[Json, HTTPStatus]:
+def _answer(wait: Wait, head: Head) -> tuple[Json, HTTPStatus]:
     """Return the answer's object and its status; with an `error` where there is no compaction."""
     found = wait.as_known()
     said: Json = {
@@ -65,7 +63,7 @@ def _answer(wait: Wait, head: Head, asked: Request) -> tuple[Json, HTTPStatus]:
         "usage": found["usage"] or usage_object(NOTHING),
     }
     if found["status"] == "completed":
-        return said | {"output": [*_said_by_user(asked), *found["output"]]}, HTTPStatus.OK
+        return said | {"output": found["output"]}, HTTPStatus.OK
     if found["status"] in RUNNING:
         return said | {"error": {"type": SERVER_ERROR, "param": None} | _UNFINISHED}, HTTPStatus.OK
     error = found["error"] or _CANCELLED
@@ -73,8 +71,3 @@ def _answer(wait: Wait, head: Head, asked: Request) -> tuple[Json, HTTPStatus]:
     kind = INVALID_REQUEST if refused else SERVER_ERROR
     status = HTTPStatus.BAD_REQUEST if refused else HTTPStatus.INTERNAL_SERVER_ERROR
     return said | {"error": {"type": kind, "param": None} | error}, status
-
-
-def _said_by_user(asked: Request) -> list[Json]:
-    """Return the user's messages, which the API shows before the item that stands for them, too."""
-    return [item for item in asked.input if item["type"] == "message" and item["role"] == "user"]

@@ -34,6 +34,4 @@ async def compact(request: Request, owner: Owner) -> Response:
     taken = await run_in_threadpool(accept, owner, asked, attempt)
     about = {"response_id": taken.head.id, "request_id": request.state.request_id}
     logger.info("compaction asked for again" if taken.replayed else "compaction accepted", extra=about)
-    if taken.replayed:  # the ids that were stored are those that were told
-        _, asked = await run_in_threadpool(wiring.read().record, owner, taken.head.id, result=False)
     return await compacted(taken.head, asked)
