@@ -25,6 +25,8 @@ class Keys:
         return DataKey(1, hashlib.sha256(owner.encode()).digest())
 
 
+BLIND = "blind"
+"""A model that cannot see images."""
 EXPAND = Expand(Compactions(cast("Keyring", Keys())))
 
 
@@ -36,7 +38,9 @@ def words_of(request: Request) -> int:
 def compacting(ask: Ask) -> Compact:
     """Return what compacts with this model, a word for a token."""
     measure = Measure(
-        window=lambda _: Window(tokens=10**6, answer=0), at_most=lambda _: 10**6, count=words_of
+        window=lambda request: Window(tokens=10**6, answer=0, sees_images=request.model != BLIND),
+        at_most=lambda _: 10**6,
+        count=words_of,
     )
     return Compact(ask=ask, expand=EXPAND, measure=measure)
 

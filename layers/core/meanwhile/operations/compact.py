@@ -20,6 +20,7 @@ from meanwhile.domain.errors import ProviderBroken, ProviderRejected
 from meanwhile.domain.facts import Compacted, ItemDone
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
 from meanwhile.domain.request import Request
+from meanwhile.domain.window import without_images
 from meanwhile.operations.choose import Measure
 from meanwhile.operations.context import Shown
 from meanwhile.operations.expand import Expand
@@ -63,6 +64,18 @@ class Compact:
         made = Compaction(summary=summary, kept=shortened(kept))
         content = await asyncio.to_thread(self.expand.compactions.close, owner, made)
         return [Compacted(content, usage), ItemDone(0)]
+
+    def expanded(self, owner: str, request: Request) -> Request:
+        """Return a request with its compaction items opened, for its model: one that cannot see is told so.
+
+        Raises:
+            Tampered, OwnerDeleted: As `Expand` does.
+            InvalidRequest: There is no such model any more.
+        """
+        shown = self.expand.request(owner, request)
+        if shown is request or self.measure.window(request).sees_images:
+            return shown
+        return replace(shown, input=[without_images(item) for item in shown.input])
 
     def behind(self, owner: str, answer: Answer, shown: Request) -> Request:
         """Return what the model is shown once the answer has its compaction item; else the same."""

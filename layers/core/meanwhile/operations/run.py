@@ -149,7 +149,7 @@ class Run:
 
     def _recalled(self, owner: str, request: Request) -> Shown:
         shown = Shown(request=request) if self.context is None else self.context(owner, request)
-        return replace(shown, request=self.compact.expand.request(owner, shown.request))
+        return replace(shown, request=self.compact.expanded(owner, shown.request))
 
     async def _converse(
         self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
