@@ -3,11 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
 from openai.types.responses import Response
 
+from infra.local.client import LocalStack
 from tests.stack.talking import ask, ended, speaking
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -145,3 +147,56 @@ def test_what_is_not_stored_adds_nothing(sdk: OpenAI) -> None:
     assert said(sdk, talk) == ["Hi"]
     sdk.conversations.items.create(talk, items=[message("Bye")])
     assert said(sdk, talk) == ["Hi", "Bye"]
+
+
+def test_a_long_conversation_goes_on_in_a_small_window(sdk: OpenAI) -> None:
+    """With `auto` the oldest is dropped, and every reader is told; without, it is refused."""
+    items = [message(f"{number} " + "word " * 500) for number in range(8)]
+    made = sdk.conversations.create(items=items)
+    small: dict[str, Any] = {
+        "model": "simulator-small",
+        "conversation": made.id,
+        "input": "Reply with exactly: yes",
+    }
+
+    with pytest.raises(openai.BadRequestError) as refused:
+        sdk.responses.create(**small)
+    with sdk.responses.stream(**small, truncation="auto", max_output_tokens=1_024) as stream:
+        for _ in stream:
+            pass
+        answer = stream.get_final_response()
+
+    assert refused.value.code == "context_length_exceeded"
+    assert answer.output_text == "yes"
+    dropped = answer.to_dict()["dropped"]
+    assert isinstance(dropped, dict)
+    assert (dropped["items"], dropped["first"], dropped["last"]) == (2, 0, 1)
+    assert answer.usage
+    assert answer.usage.input_tokens < 3_072
+    assert sdk.responses.retrieve(answer.id).to_dict()["dropped"] == dropped
+    assert len(said(sdk, made.id)) == 10
+
+
+def test_versions_and_compression_pass_the_gateway(stack: LocalStack) -> None:
+    """PATCH, ETag, If-Match and If-None-Match are headers and methods that a gateway could lose."""
+    headers = {"authorization": "Bearer sk-local", "accept-encoding": "gzip"}
+    with httpx.Client(base_url=stack.url, headers=headers) as http:
+        made = http.post("/conversations", json={"title": "one", "items": [message("word " * 500)]})
+        path, first = f"/conversations/{made.json()['id']}", made.headers["etag"]
+
+        won = http.patch(path, json={"title": "two"}, headers={"if-match": first})
+        lost = http.patch(path, json={"title": "three"}, headers={"if-match": first})
+        known = http.get(path, headers={"if-none-match": won.headers["etag"]})
+        items = http.get(f"{path}/items")
+        found = http.get("/conversations", params={"since": "2020-01-01", "limit": 1})
+
+    assert [each.status_code for each in (made, won, lost, known, items, found)] == [
+        200,
+        200,
+        412,
+        304,
+        200,
+        200,
+    ]
+    assert (known.content, items.headers["content-encoding"]) == (b"", "gzip")
+    assert found.json()["data"][0]["title"] == "two"

@@ -121,6 +121,13 @@ def new_bucket() -> str:
 
 def new_keys() -> dict[str, str]:
     """Create a table for owners' keys, and a master key; return the settings that name them."""
+    name = new_owner_keys_table()
+    master_key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
+    return {"owner_keys_table": name, "master_key": master_key}
+
+
+def new_owner_keys_table() -> str:
+    """Create an empty table for owners' keys; return its name."""
     name = f"owner-keys-{uuid.uuid4().hex[:8]}"
     boto3.client("dynamodb", region_name=REGION).create_table(
         TableName=name,
@@ -134,8 +141,7 @@ def new_keys() -> dict[str, str]:
             {"AttributeName": "version", "KeyType": "RANGE"},
         ],
     )
-    master_key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
-    return {"owner_keys_table": name, "master_key": master_key}
+    return name
 
 
 def new_api_keys_table() -> str:

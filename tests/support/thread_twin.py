@@ -61,6 +61,11 @@ class TwinThreadLog:
         found = sorted(self._rows.log(thread).values(), key=lambda batch: -batch.first)
         return _until([each for each in found if below is None or each.first < below], items)
 
+    def newest(self, owner: str, thread: str, *, below: int, batches: int) -> list[ThreadBatch]:
+        del owner
+        found = sorted(self._rows.log(thread).values(), key=lambda batch: -batch.first)
+        return [each for each in found if each.first < below][:batches]
+
     def up(self, owner: str, thread: str, *, start: int, items: int) -> list[ThreadBatch]:
         del owner
         found = sorted(self._rows.log(thread).values(), key=lambda batch: batch.first)
@@ -119,7 +124,7 @@ class TwinThreadStore:
     ) -> tuple[dict[str, ThreadHead], About | None]:
         heads = {thread: self._rows.heads[thread] for thread in threads if thread in self._rows.heads}
         alive = {thread: head for thread, head in heads.items() if head.owner == owner and not head.deleted}
-        return alive, self._rows.abouts.get(about or "")
+        return alive, self._rows.abouts.get(about) if about in alive else None
 
     def abouts(self, owner: str, threads: Sequence[str]) -> dict[str, About]:
         del owner

@@ -84,6 +84,33 @@ async def test_every_form_of_a_response_says_what_it_continues(http: httpx.Async
             assert {name: shown[name] for name in named} == named
 
 
+@pytest.mark.parametrize("call", ["list", "ids", "get", "delete", "edit", "fork"])
+async def test_whoever_has_the_answer_finds_it_in_the_conversation(
+    call: str, http: httpx.AsyncClient, world: World
+) -> None:
+    """Readers know of an end a moment before the items have joined; whoever looks then sees them joined."""
+    it = await talk(http)
+    response = await asked(http, conversation=it)
+    world.finish(response, "Good day", mend=False)
+
+    (item,) = (await http.get(f"/responses/{response}")).json()["output"]
+    path, edit = f"/conversations/{it}", {"item": {"role": "assistant", "content": "Hi"}}
+    got = {
+        "list": await said(http, it) if call == "list" else None,
+        "ids": await http.get(f"{path}/items?ids={item['id']}") if call == "ids" else None,
+        "get": await http.get(f"{path}/items/{item['id']}") if call == "get" else None,
+        "delete": await http.delete(f"{path}/items/{item['id']}") if call == "delete" else None,
+        "edit": await http.post(f"{path}/items/{item['id']}", json=edit) if call == "edit" else None,
+        "fork": await http.post(f"{path}/fork", json={"after": item["id"]}) if call == "fork" else None,
+    }[call]
+
+    if isinstance(got, httpx.Response):
+        assert got.status_code == 200
+        assert call != "ids" or got.json()["data"] == [item]
+    else:
+        assert got == ["Hello", "Good day"]
+
+
 async def test_one_response_at_a_time_runs_in_a_conversation(http: httpx.AsyncClient, world: World) -> None:
     """Not a 409, which SDKs would repeat; and whoever adds an item meanwhile hears the same."""
     it = await talk(http)
@@ -119,12 +146,13 @@ async def test_the_lock_ends_with_its_response(end: str, http: httpx.AsyncClient
     assert await said(http, it) == (["Hello", "Good day"] if end == "unmended" else [])
 
 
+@pytest.mark.parametrize("call", ["Query", "BatchWriteItem"])
 async def test_what_cannot_be_stored_leaves_the_conversation_free(
-    http: httpx.AsyncClient, world: World
+    call: str, http: httpx.AsyncClient, world: World
 ) -> None:
     """Its caller asks again, and must not be told that somebody else is first."""
     it = await talk(http)
-    world.when("BatchWriteItem", unreachable)
+    world.when(call, unreachable)
 
     failed = await http.post("/responses", json=ASKED | {"conversation": it})
 

@@ -83,6 +83,15 @@ def test_only_what_is_shown_is_opened() -> None:
     assert [call for call in scene.calls if call.startswith("open")] == ["open msg_bbb", "open msg_cc"]
 
 
+def test_long_walks_take_longer_steps() -> None:
+    """8 batches, then 16, then 32, ...: what is read beside what is shown is no more than that."""
+    scene = Reading()
+    talk = scene.talk(*(said(f"{number:03d}") for number in range(100)))
+
+    assert len(scene.texts(conversation=talk)) == 100
+    assert scene.calls.count("newest") == 4
+
+
 def test_there_are_no_holes() -> None:
     """What would fit behind what does not is not shown: nobody would understand it."""
     scene = Reading(window=6)
@@ -371,7 +380,7 @@ def test_a_warm_worker_reads_only_what_is_new() -> None:
     scene.add(talk, said("new"))
 
     assert scene.texts(said("?"), conversation=talk) == [*map(str, range(9)), "new", "?"]
-    assert scene.calls == ["known", "down", "open msg_new"]
+    assert scene.calls == ["known", "newest", "open msg_new"]
 
 
 def test_nothing_deleted_comes_back() -> None:

@@ -10,6 +10,7 @@ from meanwhile.domain.errors import (
     InvalidRequest,
     ItemNotFound,
     RequestError,
+    Unavailable,
     VersionConflict,
 )
 from meanwhile.domain.ids import new_id
@@ -27,6 +28,7 @@ from tests.support.clock import Clock
 from tests.support.thread_machine import item_id, new_item, text_of
 from tests.support.thread_twin import twin_threads
 from tests.support.twin import twin_stores
+from tests.unit.operations.scene import Over
 
 DAY = 86_400
 
@@ -410,3 +412,26 @@ def test_a_response_that_ends_in_a_deleted_conversation_adds_nothing(salon: Salo
     assert all(batch.closed for batch in salon.threads.log.up("ada", it, start=0, items=100))
     with pytest.raises(InvalidRequest):
         salon.asked(previous_response_id=running.id)
+
+
+def test_a_thread_that_cannot_be_swept_keeps_no_other_waiting(
+    salon: Salon, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is left for a later sweep, and named."""
+    left, done = salon.talk("one"), salon.talk("two")
+    for each in (left, done):
+        salon.threads.heads.look_at(each, at=salon.clock())
+    looked: list[str] = []
+
+    def remove_strays(thread: str, *, now: float) -> None:
+        del now
+        looked.append(thread)
+        if thread == left:
+            raise Unavailable("the bucket did not answer")
+
+    burial: Any = Over(salon.threads.burial, remove_strays=remove_strays)
+    sweep = SweepThreads(threads=replace(salon.threads, burial=burial), now=salon.clock)
+    sweep(until=salon.clock() + 10)
+
+    assert {left, done} <= set(looked)
+    assert [vars(each)["thread_id"] for each in caplog.records if "later sweep" in each.message][:1] == [left]

@@ -71,7 +71,6 @@ class AcceptOnce:
 
     def _under(self, key: str, owner: str, request: Request, digest: bytes) -> Taken:
         head, now = self.accept.head_of(owner, request), self.now()
-        new_id = head.id
         keyed = self.stores.marks.take(
             owner,
             key,
@@ -91,17 +90,19 @@ class AcceptOnce:
             if not request.store and now >= keyed.created_at + self.unstored_retention_seconds:
                 raise _gone()  # never written, or written, ended and forgotten: nobody can tell any more
             head = replace(head, id=keyed.response_id)
-        return self._written(head, request, is_new=keyed.response_id == new_id)
+        return self._written(head, request)
 
-    def _written(self, head: Head, request: Request, *, is_new: bool) -> Taken:
+    def _written(self, head: Head, request: Request) -> Taken:
         """Write a response under the id that its key has, unless another call under the key does so first."""
         try:
             placed, request = self.accept.placed(head, request)
         except RequestError:
-            there = None if is_new else self._there(head.owner, head.id)
+            there = self._there(head.owner, head.id)
             if there is None:
                 raise
-            return Taken(head=there, replayed=True)  # since it was looked for: who holds its place came later
+            return Taken(
+                head=there, replayed=True
+            )  # another call has placed it; who is in its way came later
         until = self.accept.watched_until(placed, request)
         with self.accept.or_let_go(placed):
             is_written = self.stores.responses.accept_once(placed, request, watched_until=until)

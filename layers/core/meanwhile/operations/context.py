@@ -12,7 +12,8 @@ from meanwhile.operations.choose import Chosen, Measure, Piece, Room, choose
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.remembered import Memory, Remembered, Stamp
 
-_PAGE = 50
+_BATCHES = 8
+"""That the first query reads."""
 _STRETCHES = 90
 """Threads of a path whose heads are read in one call; what has more is read anew each time."""
 
@@ -41,7 +42,7 @@ class _Known:
 class Context:
     """Reads newest first, by what stands in the clear, until the model's window is full; opens only that.
 
-    One call for heads and pins, then one query for each page of new items, whatever the thread's length.
+    One call for heads and pins, then a few queries for what is new, whatever the thread's length.
     """
 
     recall: Recall
@@ -111,8 +112,8 @@ class Context:
         """Yield what stands before a place, newest first, from memory as far as it goes."""
         below = place.position
         if memory is not None:
-            page = max(1, min(_PAGE, place.position - memory.position))
-            for entry in self._down(owner, place, place.position, page, memory.position):
+            new = max(1, place.position - memory.position)
+            for entry in self._back(owner, place, place.position, new, low=memory.position):
                 if entry.position >= memory.position:
                     yield Piece(entry)
                 if entry.position <= memory.position:
@@ -122,11 +123,11 @@ class Context:
             if memory.beyond is not None and memory.beyond.position < below:
                 yield Piece(memory.beyond)
                 below = memory.beyond.position
-        yield from map(Piece, self._down(owner, place, below, _PAGE, 0))
+        yield from map(Piece, self._back(owner, place, below, _BATCHES))
 
-    def _down(self, owner: str, place: Place, below: int, page: int, low: int) -> Iterator[Entry]:
+    def _back(self, owner: str, place: Place, below: int, batches: int, *, low: int = 0) -> Iterator[Entry]:
         if below > low:
-            yield from self.recall.down(owner, place.path, below=below, page=page)
+            yield from self.recall.back(owner, place.path, below=below, batches=min(batches, _BATCHES))
 
     def _pinned(self, owner: str, place: Place, known: _Known) -> list[Piece]:
         held = known.memory.pinned if known.memory else {}
@@ -154,7 +155,7 @@ class Context:
 
     def _again(self, owner: str, place: Place, entry: Entry) -> Entry:
         """Return an entry that did not fit before, with its content."""
-        for there in self._down(owner, place, entry.position + 1, 1, 0):
+        for there in self._back(owner, place, entry.position + 1, 1):
             if there.position == entry.position:
                 return there
             break

@@ -10,8 +10,6 @@ from meanwhile.operations.choose import Measure, Piece, Room, choose
 from meanwhile.operations.expand import Expand
 from meanwhile.operations.recall import Recall
 
-_PAGE = 100
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
@@ -43,7 +41,7 @@ class Fit:
             return
         if place.tokens is not None and room.takes(place.tokens):
             return
-        entries = self.recall.down(head.owner, place.path, below=place.position, page=_PAGE)
+        entries = self.recall.back(head.owner, place.path, below=place.position)
         chosen = choose(map(Piece, entries), room)
         if chosen.left_out is not None:
             raise room.exceeded(chosen.left_out)

@@ -102,7 +102,7 @@ class Items:
             ConversationNotFound: As above.
             ItemNotFound: `after` is no item of it.
         """
-        head, _ = self.conversations.known(owner, conversation_id)
+        head, _ = self._settled(owner, conversation_id)
         start = self._found(owner, head, after, deleted_too=True) if after is not None else None
         if newest_first:
             below = start.entry.position if start else None
@@ -118,7 +118,7 @@ class Items:
         Raises:
             ConversationNotFound, ItemNotFound: Not there, not theirs, or deleted.
         """
-        head, _ = self.conversations.known(owner, conversation_id)
+        head, _ = self._settled(owner, conversation_id)
         return self._opened(owner, [self._found(owner, head, item_id).entry])[0]
 
     def get_many(self, owner: str, conversation_id: str, item_ids: Sequence[str]) -> list[Item]:
@@ -127,7 +127,7 @@ class Items:
         Raises:
             ConversationNotFound: As above.
         """
-        head, _ = self.conversations.known(owner, conversation_id)
+        head, _ = self._settled(owner, conversation_id)
         asked = list(dict.fromkeys(item_ids))[:_AT_ONCE]
         found = self.recall.find_all(owner, head.path, asked)
         return self._opened(owner, [each.entry for each in found if not each.entry.deleted])
@@ -144,7 +144,7 @@ class Items:
             VersionConflict: It stands at another version.
             InvalidRequest: It is of another type than the one it replaces.
         """
-        head, about = self.conversations.known(owner, conversation_id)
+        head, about = self._settled(owner, conversation_id)
         old = self._found(owner, head, item_id).entry
         if version is not None and version != old.version:
             raise VersionConflict(version, old.version)
@@ -177,7 +177,7 @@ class Items:
             ConversationNotFound: As above.
             ItemNotFound: `after` is no item of it.
         """
-        head, about = self.conversations.known(owner, conversation_id)
+        head, about = self._settled(owner, conversation_id)
         if after is None:
             at = self.recall.tip(owner, head.id, head.reached, "")[0].position
         else:
@@ -192,7 +192,7 @@ class Items:
             ConversationNotFound: As above.
             InvalidRequest: One is not in it, or not any more.
         """
-        head, _ = self.conversations.known(owner, conversation_id)
+        head, _ = self._settled(owner, conversation_id)
         found = self.recall.find_all(owner, head.path, item_ids)
         there = {each.entry.id for each in found if not each.entry.deleted}
         for index, item_id in enumerate(item_ids):
@@ -209,7 +209,7 @@ class Items:
             ConversationNotFound, ItemNotFound: As above.
             Unavailable: Others kept deleting beside it at the same moment.
         """
-        head, about = self.conversations.known(owner, conversation_id)
+        head, about = self._settled(owner, conversation_id)
         shown = Conversation.of(head, about)
         found = self._found(owner, head, item_id)
         for _ in range(_TRIES):
@@ -232,10 +232,7 @@ class Items:
     def _add(
         self, owner: str, head: ThreadHead, tip: Reached, items: Sequence[NewItem], name: str | None
     ) -> tuple[ThreadBatch, Reached]:
-        """Add one chunk at the tip, wherever that is by now, or find it where it was added before.
-
-        Returns it, and how far the thread goes as far as is known.
-        """
+        """Add one chunk at the tip, wherever that is by now, or find it; return it, and the tip as known."""
         log = self.threads.log
         nonce = new_nonce() if name is None else log.nonce_of(owner, name)
         for _ in range(_TRIES):
@@ -246,9 +243,8 @@ class Items:
             if mine is not None:
                 return mine, tip
             try:
-                batch = log.append(
-                    owner, head.id, tip.position, items, nonce, findable=True, once=name is not None
-                )
+                at, once = tip.position, name is not None
+                batch = log.append(owner, head.id, at, items, nonce, findable=True, once=once)
                 return batch, tip.with_entries(batch.entries)
             except SlotTaken:
                 continue
@@ -260,6 +256,15 @@ class Items:
             if batch is not None and batch.nonce == nonce:
                 return batch
         return None
+
+    def _settled(self, owner: str, conversation_id: str) -> tuple[ThreadHead, About]:
+        """Return head and description; a response that has ended in it has joined it.
+
+        Readers of a response know of its end a moment before that.
+        """
+        found = self.conversations.known(owner, conversation_id)
+        self.lock.settle(found[0])
+        return found
 
     def _found(self, owner: str, head: ThreadHead, item_id: str, *, deleted_too: bool = False) -> Found:
         found = self.recall.find(owner, head.path, item_id)

@@ -1,6 +1,7 @@
 """Join: when a response has ended, what was asked and answered becomes part of its thread."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from meanwhile.storage.stores import Threads
 logger = logging.getLogger(__name__)
 
 _TRIES = 20
+_OURS = re.compile("[a-z]{2,4}_[0-9a-f]{48}")
 JOINING = {Status.COMPLETED, Status.INCOMPLETE}
 """How a response ends that leaves something behind; the others add nothing."""
 
@@ -56,7 +58,7 @@ class Join:
             return
         except LogCorrupt:
             logger.error(
-                "a thread that cannot be read", extra={"response_id": head.id, "thread": head.thread}
+                "a thread that cannot be read", extra={"response_id": head.id, "thread_id": head.thread}
             )
         self._let_go(head, added)
 
@@ -67,7 +69,8 @@ class Join:
 
     def items_of(self, owner: str, request: Request, output: list[Json]) -> list[NewItem]:
         """Return what a response adds to its thread."""
-        return items_of([*request.input, *output], lambda item: self.count(owner, request.model, item))
+        contents = [_named(item, index) for index, item in enumerate([*request.input, *output])]
+        return items_of(contents, lambda item: self.count(owner, request.model, item))
 
     def _add(self, head: Head, place: Place, items: list[NewItem]) -> Reached | None:
         """Add items; return how far a conversation goes with them."""
@@ -125,3 +128,8 @@ class Join:
             self.threads.heads.moved(thread, tip=added, now=self.now(), release=head.id)
         else:
             self.threads.heads.release(thread, head.id)
+
+
+def _named(item: Json, index: int) -> Json:
+    """Return an item under an id that says nothing: ids stand in the clear, and callers choose their own."""
+    return item if _OURS.fullmatch(item["id"]) else {**item, "id": f"item_{index}"}

@@ -62,6 +62,11 @@ class Lock:
         if head.lock is not None and self._runs(head):
             raise _locked(head.id)
 
+    def settle(self, head: ThreadHead) -> None:
+        """See a holder that has ended to its end, so that what it said is there; no call if there is none."""
+        if head.lock is not None:
+            self._runs(head)
+
     def give_back(self, conversation_id: str, response_id: str) -> None:
         """Let go of what was taken for a response that is not accepted after all."""
         self.threads.heads.release(conversation_id, response_id)

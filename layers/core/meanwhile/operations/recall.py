@@ -20,6 +20,8 @@ from meanwhile.domain.threads import (
 from meanwhile.storage.stores import Threads
 
 _PAGE = 50
+_FIRST, _MOST = 8, 100
+"""Batches of the first query of a walk that nobody knows the length of, and of its longest."""
 _AT_ONCE = 8
 
 
@@ -53,7 +55,7 @@ class Recall:
         budget, not the length of the thread, and nothing is opened.
         """
         chosen: list[Entry] = []
-        for entry in self.down(owner, place.path, below=place.position):
+        for entry in self.back(owner, place.path, below=place.position):
             budget -= entry.tokens
             if budget < 0:
                 break
@@ -71,6 +73,18 @@ class Recall:
         for span in path.spans(below):
             try:
                 yield from self._down(owner, span, tip if span.end is None else 0, page)
+            except _Cut:
+                self._refuse(path, span)
+
+    def back(self, owner: str, path: Path, *, below: int, batches: int = _FIRST) -> Iterator[Entry]:
+        """Yield the items before a position, newest first, for somebody who may stop at any.
+
+        The first query reads a few batches, and each further one twice as many: nobody knows how long they
+        are, and what is read beside what is wanted costs as much.
+        """
+        for span in path.spans(below):
+            try:
+                yield from self._back(owner, span, batches)
             except _Cut:
                 self._refuse(path, span)
 
@@ -137,6 +151,26 @@ class Recall:
                 for entry in reversed(batch.entries):
                     if not entry.deleted and (span.end is None or entry.position < span.end):
                         yield entry
+
+    def _back(self, owner: str, span: Span, batches: int) -> Iterator[Entry]:
+        above = span.end or 0
+        while above > span.start:
+            found = self.threads.log.newest(owner, span.thread, below=above, batches=batches)
+            yield from self._checked(found, above, span)
+            above, batches = found[-1].first, min(2 * batches, _MOST)
+
+    def _checked(self, batches: Sequence[ThreadBatch], above: int, span: Span) -> Iterator[Entry]:
+        """Yield the entries of a span in batches that were found below a position, newest first."""
+        if not batches:
+            self._is_cut(span)
+            raise missing(above)
+        for batch in batches:
+            if batch.closed:
+                self._is_cut(span)
+            above = checked_below(batch, above, span)
+            for entry in reversed(batch.entries):
+                if not entry.deleted and (span.end is None or entry.position < span.end):
+                    yield entry
 
     def _up(self, owner: str, span: Span, begins: int, tip: int, page: int) -> Iterator[Entry]:
         below = begins

@@ -2,21 +2,24 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.errors import (
     ConversationNotFound,
     InvalidRequest,
+    OwnerDeleted,
+    RequestError,
     ResponseNotFound,
     ServiceError,
     SlotTaken,
+    Unavailable,
 )
-from meanwhile.domain.ids import is_id, new_id
+from meanwhile.domain.ids import new_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
 from meanwhile.domain.threads import (
     CHAIN,
-    CONVERSATION,
     MAX_ITEMS,
     Path,
     Place,
@@ -68,7 +71,8 @@ class Resolve:
             try:
                 self.fit(head, request)
             except ServiceError:
-                self.undo(head)
+                with suppress(Unavailable):
+                    self.undo(head)
                 raise
         return head, request
 
@@ -82,11 +86,12 @@ class Resolve:
         """
         refuse_unfit(request)
         if request.conversation is not None:
-            _refuse_other_ids(request.conversation)
-            known = self.threads.heads.conversation(owner, request.conversation)
-            if known is None:
-                raise ConversationNotFound(request.conversation, param="conversation")
-            head, _ = known
+            _refuse_chains(request.conversation)
+            try:
+                known, _ = self.threads.heads.known(owner, [request.conversation], about=None)
+                head = known[request.conversation]
+            except (KeyError, OwnerDeleted) as error:
+                raise ConversationNotFound(request.conversation, param="conversation") from error
             tip, _ = self.recall.tip(owner, head.id, head.reached, "")
             return Place(path=head.path, position=tip.position, tokens=tip.tokens), []
         if request.previous_response_id is None:
@@ -113,12 +118,18 @@ class Resolve:
             self.lock.give_back(head.thread, head.id)
 
     def _in_conversation(self, head: Head, conversation_id: str) -> Place:
-        _refuse_other_ids(conversation_id)
+        _refuse_chains(conversation_id)
         try:
             conversation = self.lock.take(head.owner, conversation_id, head.id)
+            tip, _ = self.recall.tip(head.owner, conversation_id, conversation.reached, head.id)
         except ConversationNotFound as error:
             raise ConversationNotFound(conversation_id, param="conversation") from error
-        tip, _ = self.recall.tip(head.owner, conversation_id, conversation.reached, head.id)
+        except RequestError:
+            raise
+        except ServiceError:
+            with suppress(Unavailable):
+                self.lock.give_back(conversation_id, head.id)
+            raise
         return Place(path=conversation.path, position=tip.position, tokens=tip.tokens)
 
     def _behind(self, head: Head, previous_id: str) -> Place:
@@ -129,8 +140,6 @@ class Resolve:
 
     def _previous(self, owner: str, previous_id: str) -> tuple[Head, Request, list[Json]]:
         """Return a response that can be continued: its head, what was asked, and what was answered."""
-        if not is_id("resp", previous_id):
-            raise _no_such(previous_id[:64])
         try:
             record, request = self.read.record(owner, previous_id)
             previous = record.head
@@ -241,9 +250,9 @@ def refuse_unfit(request: Request) -> None:
         raise InvalidRequest(f"No more than {MAX_INPUT} items can be added at once.", param="input")
 
 
-def _refuse_other_ids(conversation_id: str) -> None:
-    if not is_id(CONVERSATION, conversation_id):
-        raise ConversationNotFound(conversation_id[:64], param="conversation")
+def _refuse_chains(conversation_id: str) -> None:
+    if not Path.root(conversation_id).is_conversation:  # chains are threads, too
+        raise ConversationNotFound(conversation_id, param="conversation")
 
 
 def _renamed(item: Json) -> Json:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meanwhile.domain.errors import ServiceError
+from meanwhile.domain.errors import ServiceError, named
 from meanwhile.domain.response import SHARDS
 from meanwhile.storage.stores import Threads
 
@@ -44,7 +44,7 @@ class SweepThreads:
         try:
             return self._look_at(thread)
         except ServiceError as error:
-            logger.warning("left for a later sweep", extra={"thread": thread, "error": type(error).__name__})
+            logger.warning("left for a later sweep", extra={"thread_id": thread} | named(error))
             return False
 
     def _look_at(self, thread: str) -> bool:

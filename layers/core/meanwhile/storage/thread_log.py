@@ -94,6 +94,22 @@ class ThreadLog:
         last = _LAST if below is None else part_of(below - 1)
         return self._read(owner, thread, part_of(0), last, items, forward=False)
 
+    def newest(self, owner: str, thread: str, *, below: int, batches: int) -> list[ThreadBatch]:
+        """Return so many batches that begin before position `below`, the newest first, however long they are.
+
+        Raises:
+            Tampered, OwnerDeleted: As above.
+        """
+        if below <= 0:
+            return []
+        parts = self._parts
+        between = parts.part.between(part_of(0), part_of(below - 1))
+        with errors_translated():
+            rows = list(
+                parts.query(thread, between, consistent_read=True, scan_index_forward=False, limit=batches)
+            )
+        return [self._to_batch(owner, row) for row in rows]
+
     def up(self, owner: str, thread: str, *, start: int, items: int) -> list[ThreadBatch]:
         """Return the batches that begin at position `start` or later, oldest first, until they hold `items`.
 

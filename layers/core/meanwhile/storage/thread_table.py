@@ -138,3 +138,13 @@ def to_millis(seconds: float) -> int:
 def to_seconds(millis: float | None) -> float:
     """Return a time as everybody else takes it."""
     return (millis or 0) / 1000
+
+
+def index_key(owner: str, active_at: float, thread: str) -> dict[str, dict[str, str]]:
+    """Return where a conversation stood in its owner's index, as DynamoDB takes it to go on behind it."""
+    return {
+        "listed_for": {"S": owner},
+        "active_at": {"N": str(to_millis(active_at))},
+        "thread_id": {"S": thread},
+        "part": {"S": HEAD},
+    }

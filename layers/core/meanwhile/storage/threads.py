@@ -1,16 +1,20 @@
 """Heads of threads: whose they are, what runs in them, what is said about them, and both their indexes."""
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from meanwhile.domain.errors import LogCorrupt, named
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.response import SHARDS
 from meanwhile.domain.threads import CONVERSATION, About, Path, Reached, ThreadHead
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.payload import pack, unpack
 from meanwhile.storage.table import Conflict, errors_translated
-from meanwhile.storage.thread_table import ABOUT, HEAD, Part, parts_at, to_millis, to_seconds
+from meanwhile.storage.thread_table import ABOUT, HEAD, Part, index_key, parts_at, to_millis, to_seconds
+
+logger = logging.getLogger(__name__)
 
 ABOUTS_AT_ONCE = 100
 
@@ -51,27 +55,37 @@ class ThreadStore:
 
     def conversation(self, owner: str, thread: str) -> tuple[ThreadHead, About] | None:
         """Return a conversation of this owner's in one call; `None` if there is none, or it is deleted."""
-        found = {row.part: row for row in parts_at(self._parts, [(thread, HEAD), (thread, ABOUT)])}
-        if HEAD not in found or found[HEAD].owner != owner or found[HEAD].deleted:
-            return None
-        about = self._to_about(owner, found[ABOUT]) if ABOUT in found else None
-        return (self._to_head(found[HEAD]), about) if about else None
+        heads, about = self.known(owner, [thread], about=thread)
+        return (heads[thread], about) if thread in heads and about else None
 
     def known(
         self, owner: str, threads: Sequence[str], *, about: str | None
     ) -> tuple[dict[str, ThreadHead], About | None]:
-        """Return heads by id, but for those deleted, and what is said about one thread: 99 in one call."""
+        """Return an owner's threads that live, by id, and what is said about one of them: 99 in one call."""
         wanted = [(thread, HEAD) for thread in threads] + ([(about, ABOUT)] if about else [])
         rows = parts_at(self._parts, wanted) if wanted else []
-        heads = {row.thread_id: self._to_head(row) for row in rows if row.part == HEAD and not row.deleted}
-        said = next((self._to_about(owner, row) for row in rows if row.part == ABOUT), None)
-        return {thread: head for thread, head in heads.items() if head.owner == owner}, said
+        theirs = [row for row in rows if row.part == HEAD and row.owner == owner and not row.deleted]
+        heads = {row.thread_id: self._to_head(row) for row in theirs}
+        spoken = [row for row in rows if row.part == ABOUT and row.thread_id in heads]
+        return heads, self._to_about(owner, spoken[0]) if spoken else None
 
     def abouts(self, owner: str, threads: Sequence[str]) -> dict[str, About]:
-        """Return what is said about up to 100 conversations, in one call, by id; without those deleted."""
+        """Return what is said about up to 100 conversations, in one call, by id.
+
+        Without those that are deleted, and those that do not open: they must hide no other.
+        """
         rows = parts_at(self._parts, [(thread, ABOUT) for thread in threads]) if threads else []
-        found = {row.thread_id: self._to_about(owner, row) for row in rows}
-        return {thread: about for thread, about in found.items() if about}
+        found: dict[str, About] = {}
+        for row in rows:
+            try:
+                about = self._to_about(owner, row)
+            except LogCorrupt as error:
+                said = {"thread_id": row.thread_id} | named(error)
+                logger.error("a conversation that cannot be listed", extra=said)
+                continue
+            if about is not None:
+                found[row.thread_id] = about
+        return found
 
     def update_about(self, head: ThreadHead, about: About) -> bool:
         """Write what is said, over the version before it; `False` if another version is there."""
@@ -146,7 +160,7 @@ class ThreadStore:
         between = parts.active_at.between(
             to_millis(since or 0), to_millis(until) - 1 if until is not None else 10**15
         )
-        start = _index_key(owner, *behind) if behind else None
+        start = index_key(owner, *behind) if behind else None
         with errors_translated():
             for row in parts.listed_index.query(
                 owner, between, scan_index_forward=False, page_size=page, last_evaluated_key=start
@@ -282,13 +296,3 @@ class ThreadStore:
         except Conflict:
             return False
         return True
-
-
-def _index_key(owner: str, active_at: float, thread: str) -> dict[str, dict[str, str]]:
-    """Return where a conversation stood in its owner's index, as DynamoDB takes it to go on behind it."""
-    return {
-        "listed_for": {"S": owner},
-        "active_at": {"N": str(to_millis(active_at))},
-        "thread_id": {"S": thread},
-        "part": {"S": HEAD},
-    }
