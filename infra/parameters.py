@@ -41,7 +41,13 @@ PARAMETERS = [
     Parameter(
         "background", _YES, "The answer comes at once, `queued`; else when the response has ended.", True
     ),
-    Parameter("context_management", _NO, "Not available yet.", [{"type": "compaction"}]),
+    Parameter(
+        "context_management",
+        _YES,
+        "`compaction` with a `compact_threshold` of 1,000 tokens at least: what is longer is summed up by the"
+        " model before it answers.",
+        [{"type": "compaction", "compact_threshold": 1000}],
+    ),
     Parameter(
         "conversation",
         _YES,
@@ -55,7 +61,12 @@ PARAMETERS = [
         "The words of the API are taken; what they ask for is not made here, so nothing is left out.",
         ["message.output_text.logprobs"],
     ),
-    Parameter("input", _YES, "Text, or items: messages, function calls and their outputs, reasoning.", "Bye"),
+    Parameter(
+        "input",
+        _YES,
+        "Text, or items: messages, function calls and their outputs, reasoning, compactions.",
+        "Bye",
+    ),
     Parameter("instructions", _YES, "", "Be brief."),
     Parameter("max_output_tokens", _YES, "16 at least, and no more than the model writes.", 100),
     Parameter("max_tool_calls", _IGNORED, "Echoed. It bounds built-in tools, and there are none yet.", 3),

@@ -102,7 +102,7 @@ class ThreadMachine(RuleBasedStateMachine):
             threads=self.t,
             responses=self.s.responses,
             recall=Recall(threads=self.t),
-            count=lambda _, item: len(text_of(item)),
+            count=lambda _owner, _model, item: len(text_of(item)),
             now=self.clock,
         )
         self.ending = Ending(stores=self.s, now=self.clock, unstored_retention_seconds=600, join=join)

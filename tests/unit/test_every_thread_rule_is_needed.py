@@ -95,7 +95,9 @@ def failed_ones_join_too(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Join,
         "_items",
-        lambda self, head, request, answer: self.items_of(request, answer.output()) if head else [],
+        lambda self, head, request, answer: (
+            self.items_of(head.owner, request, answer.output()) if head else []
+        ),
     )
 
 

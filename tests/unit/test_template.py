@@ -282,10 +282,10 @@ def test_a_second_attempt_runs_alone() -> None:
 
 # ── HTTP ──────────────────────────────────────────────────────────────────────────────────────────────
 
-STREAMED = {"POST /responses", "GET /responses/{id}"}
+STREAMED = {"POST /responses", "POST /responses/compact", "GET /responses/{id}"}
 
 
-def test_two_routes_are_really_streamed_and_no_other() -> None:
+def test_three_routes_are_really_streamed_and_no_other() -> None:
     """Buffered, a stream arrives in one piece after it has ended; the linters see no difference."""
     found = integrations(expanded())
 
@@ -313,7 +313,8 @@ def test_the_wrong_word_for_streaming_would_be_noticed(tmp_path: Path) -> None:
         ("GET", "/responses", "ApiFunction"),
         ("GET", "/responses/resp_1", "StreamFunction"),
         ("DELETE", "/responses/resp_1", "ApiFunction"),
-        ("POST", "/responses/compact", "ApiFunction"),
+        ("POST", "/responses/compact", "StreamFunction"),
+        ("GET", "/responses/compact", "ApiFunction"),
         ("POST", "/responses/input_tokens", "ApiFunction"),
         ("POST", "/responses/resp_1/cancel", "ApiFunction"),
         ("GET", "/responses/resp_1/input_items", "ApiFunction"),

@@ -6,6 +6,15 @@ from pathlib import Path
 _STATM = Path("/proc/self/statm")
 
 
+_FULL = 0.75
+"""The share of what it was given above which a process is short of memory."""
+
+
+def is_short(megabytes: int) -> bool:
+    """Whether so much of the memory it was given is taken that nothing more should be; 0 is no limit."""
+    return bool(megabytes) and resident_bytes() > megabytes * 2**20 * _FULL
+
+
 def resident_bytes() -> int:
     """Return what of the process is in memory; 0 where the system does not say."""
     try:

@@ -6,9 +6,8 @@ from functools import cache
 from typing import Any
 
 from meanwhile import aws
-from meanwhile.domain.request import Request
-from meanwhile.domain.response import Head
-from meanwhile.memory import resident_bytes
+from meanwhile.domain.request import Json
+from meanwhile.memory import is_short
 from meanwhile.operations.accept import Accept
 from meanwhile.operations.accept_once import AcceptOnce
 from meanwhile.operations.authenticate import Authenticate
@@ -20,6 +19,7 @@ from meanwhile.operations.context import Context
 from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.expand import Expand
 from meanwhile.operations.fit import Fit
 from meanwhile.operations.follow import Follow
 from meanwhile.operations.forget import Forget
@@ -27,13 +27,13 @@ from meanwhile.operations.join import Join
 from meanwhile.operations.read import Read
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.remembered import Remembered
-from meanwhile.operations.wait import Wait
 from meanwhile.operations.watch import Watches
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.blobs import Blobs
+from meanwhile.storage.compactions import Compactions
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
@@ -50,8 +50,6 @@ from meanwhile.tokens import AT_MOST, Tokens
 from meanwhile.vocabulary import Vocabularies
 
 _DAY = 86_400
-_FULL = 0.75
-"""The share of a function's memory above which nothing is remembered."""
 
 now = time.time  # noqa: TID251  # the clock
 
@@ -109,6 +107,12 @@ def keyring() -> Keyring:
 
 
 @cache
+def expand() -> Expand:
+    """Return what opens compaction items."""
+    return Expand(Compactions(keyring()))
+
+
+@cache
 def stores() -> Stores:
     """Return where responses live."""
     blobs = Blobs(settings().bucket, lambda: aws_client("s3"))
@@ -139,16 +143,22 @@ def join() -> Join:
         threads=threads(),
         responses=stores().responses,
         recall=Recall(threads=threads()),
-        count=lambda model, item: tokens(catalogue().encoding_of(model)).of_item(item),
+        count=count,
         now=now,
     )
+
+
+def count(owner: str, model: str, item: Json) -> int:
+    """Return what an item costs a model to read; of a compaction, what stands behind it."""
+    counted = tokens(catalogue().encoding_of(model))
+    return sum(counted.of_item(each) for each in expand().shown(owner, [item]))
 
 
 @cache
 def conversing() -> Conversing:
     """Return what can be done with threads: conversations, their items, and the place of a request."""
     kept, key = settings().retention_days * _DAY + settings().open_seconds, settings().idempotency_key_seconds
-    fit = Fit(recall=Recall(threads=threads()), measure=measure())
+    fit = Fit(recall=Recall(threads=threads()), measure=measure(), expand=expand())
     return Conversing.over(join(), read(), now=now, kept_seconds=kept, key_seconds=key, fit=fit)
 
 
@@ -165,16 +175,15 @@ def measure() -> Measure:
 @cache
 def context() -> Context:
     """Return what finds out what a model is shown."""
-    memory = settings().aws_lambda_function_memory_size * 2**20
     return Context(
         recall=Recall(threads=threads()),
         measure=measure(),
-        expand=lambda _, item: [item],
+        expand=expand(),
         remembered=Remembered(
             most_bytes=settings().context_cache_bytes,
             seconds=settings().key_cache_seconds,
             now=now,
-            is_short=lambda: bool(memory) and resident_bytes() > memory * _FULL,
+            is_short=lambda: is_short(settings().aws_lambda_function_memory_size),
         ),
     )
 
@@ -231,11 +240,6 @@ def accept_once() -> AcceptOnce:
 def read() -> Read:
     """Return what finds responses."""
     return Read(stores=stores(), ending=ending(), now=now)
-
-
-def wait(head: Head, request: Request) -> Wait:
-    """Return what follows one response for a caller that waits for the whole."""
-    return Wait(stores(), read(), head, request)
 
 
 @cache

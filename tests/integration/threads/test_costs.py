@@ -13,6 +13,7 @@ from meanwhile.operations.context import Context
 from meanwhile.operations.fit import Fit
 from meanwhile.operations.remembered import Remembered
 from tests.integration.threads.conftest import Library
+from tests.support.compacting import EXPAND
 from tests.support.thread_machine import OWNER, item_id, new_item, text_of
 
 ONE, TWO, THREE = (f"resp_{number:048d}" for number in (1, 2, 3))
@@ -144,6 +145,7 @@ def test_accepting_reads_a_thread_only_if_it_may_not_fit(library: Library, talk:
         measure=Measure(
             window=lambda _: Window(tokens=window[0], answer=0), at_most=lambda _: 0, count=lambda _: 0
         ),
+        expand=EXPAND,
     )
     head = library.asked("hello", response_id=ONE, conversation=talk)
     record = library.stores.responses.record(ONE)

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from meanwhile import wiring
+from meanwhile.domain.compaction import Compaction
 from meanwhile.web.app import create_app
 from meanwhile.web.openapi import document
 from tests.integration.web.world import World, client_of
@@ -154,6 +156,59 @@ async def test_the_owner_finds_it(
     assert got.status_code == 200
 
 
+def schemas_in(value: Any) -> set[str]:
+    """Return the names of all schemas that a part of the document leads to."""
+    found: set[str] = set()
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            name = str(each.get("$ref", "")).rpartition("/")[2]
+            if name and name not in found:
+                found.add(name)
+                left.append(DOCUMENT["components"]["schemas"][name])
+            left += each.values()
+        elif isinstance(each, list):
+            left += each
+    return found
+
+
+TAKE_ITEMS = [
+    each for each in operations() if "Compaction" in schemas_in(each.values[2].get("requestBody", {}))
+]
+
+
+@pytest.mark.parametrize(("method", "path", "operation", "names"), TAKE_ITEMS)
+async def test_what_was_sealed_for_another_owner_does_not_open(
+    method: str, path: str, operation: dict[str, Any], names: set[str], world: World
+) -> None:
+    """A compaction item is what we say of a conversation: nobody reads another's by handing it in."""
+    content = wiring.expand().compactions.close("local", Compaction(summary="Secret.", kept=[]))
+    item = {"type": "compaction", "encrypted_content": content}
+    (body,) = schemas_in(operation["requestBody"]["content"]["application/json"]["schema"]) & set(TAKING)
+
+    async with client_of("mallory") as mallory:
+        ids = await made(mallory, names)
+        before = world.items()
+        refused = await mallory.request(method, path.format_map(ids), json=TAKING[body](item))
+
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"].endswith("[0].encrypted_content")
+    assert "Secret" not in refused.text
+    assert world.items() == before
+
+
+TAKING: dict[str, Callable[[Any], Any]] = {
+    "AddItems": lambda item: {"items": [item]},
+    "CompactResponse": lambda item: {"model": "simulator", "input": [item]},
+    "CountInputTokens": lambda item: {"input": [item]},
+    "CreateConversation": lambda item: {"items": [item]},
+    "CreateResponse": lambda item: {"model": "simulator", "input": [item]},
+    "EditItem": lambda item: {"item": item},
+}
+"""By the schema of a body: one with this item in it."""
+
+
 @pytest.mark.parametrize("path", LISTS)
 async def test_a_list_holds_nothing_of_another_owners(path: str, http: httpx.AsyncClient) -> None:
     """Neither as a row nor as a place to go on from."""
@@ -175,6 +230,13 @@ ASKED = {"model": "simulator", "input": "Hello", "background": True}
 NAMED_IN_BODIES = [
     pytest.param(kind, "/responses", lambda id_, kind=kind: ASKED | {kind: id_}, id=kind)
     for kind in ("conversation", "previous_response_id")
+] + [
+    pytest.param(
+        "previous_response_id",
+        "/responses/compact",
+        lambda id_: {"model": "simulator", "previous_response_id": id_},
+        id="compact: previous_response_id",
+    )
 ]
 
 
@@ -183,6 +245,7 @@ async def test_what_is_another_owners_is_not_continued(
     kind: str, path: str, body: Callable[[str], Any], http: httpx.AsyncClient, world: World
 ) -> None:
     """An id in a body is looked up like one in a path; a foreign conversation is not even locked."""
+    world.set(wait_limit_seconds=0.1)
     unknown, make = MADE["conversation_id" if kind == "conversation" else "response_id"]
     mine = await make(http)
     if kind == "previous_response_id":

@@ -11,8 +11,8 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from meanwhile.domain.events import events
-from meanwhile.domain.facts import Dropped, Fact
-from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta
+from meanwhile.domain.facts import Compacted, Dropped, Fact, ItemDone, Started
+from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
 from meanwhile.domain.response import Ended, Status
 from tests.unit.domain.histories import (
     BACKGROUND,
@@ -182,3 +182,25 @@ def test_an_incomplete_stream_says_why() -> None:
 
     assert last.response.incomplete_details.reason == "max_output_tokens"
     assert last.response.completed_at is None
+
+
+@PLACES
+def test_a_compaction_comes_before_the_answer_that_was_given_behind_it(background: bool) -> None:  # noqa: FBT001
+    """A typed item of the SDK's own, in the stream and in the whole; what it cost is in the usage."""
+    made: list[Fact] = [Compacted("c2VhbGVk", Usage(input_tokens=100, output_tokens=10)), ItemDone(0)]
+    head = BACKGROUND if background else FOREGROUND
+    before = [Started(), *made] if background else made
+
+    told = list(events(head, REQUEST, logged(TEXT, background=background, after=before)))
+
+    for event in told:
+        TYPED.validate_python(event, strict=True)
+    whole = accumulated(told)[-1].response
+    item, message = whole.output
+    assert (item.type, item.encrypted_content, item.id[:4]) == ("compaction", "c2VhbGVk", "cmp_")
+    assert [event["type"] for event in told if event.get("output_index") == 0] == [
+        "response.output_item.added",
+        "response.output_item.done",
+    ]
+    assert message.content[0].text == "2 + 2 equals 4."
+    assert (whole.usage.input_tokens, whole.usage.output_tokens) == (115, 19)

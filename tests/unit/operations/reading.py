@@ -21,6 +21,7 @@ from meanwhile.operations.recall import Recall
 from meanwhile.operations.remembered import Remembered
 from meanwhile.storage.stores import Threads
 from tests.support.clock import Clock
+from tests.support.compacting import EXPAND
 from tests.support.thread_twin import twin_threads
 from tests.support.twin import twin_stores
 
@@ -104,12 +105,12 @@ class Reading:
             at_most=lambda request: BYTES_A_TOKEN * self._own(request),
             count=self._count,
         )
-        self.fit = Fit(recall=self.recall, measure=self.measure)
+        self.fit = Fit(recall=self.recall, measure=self.measure, expand=EXPAND)
         join = Join(
             threads=self.threads,
             responses=self.stores.responses,
             recall=self.recall,
-            count=lambda _, item: size_of(item),
+            count=lambda _owner, _model, item: size_of(item),
             now=self.clock,
         )
         self.ending = Ending(stores=self.stores, now=self.clock, unstored_retention_seconds=600, join=join)
@@ -128,7 +129,7 @@ class Reading:
         return Context(
             recall=self.recall,
             measure=self.measure,
-            expand=lambda _, item: [said(f"summary of {item['id']}", "developer")],
+            expand=EXPAND,
             remembered=Remembered(
                 most_bytes=most_bytes, seconds=300, now=self.clock, is_short=lambda: self.is_short
             ),

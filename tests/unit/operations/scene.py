@@ -17,17 +17,19 @@ from meanwhile.operations.accept import Accept
 from meanwhile.operations.accept_once import AcceptOnce
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.claimed import Claim, Claimed
+from meanwhile.operations.compact import Ask
 from meanwhile.operations.context import Context
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.end_dead import EndDead
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.overdue import Deadlines
 from meanwhile.operations.read import Read
-from meanwhile.operations.run import Ask, Run
+from meanwhile.operations.run import Run
 from meanwhile.operations.sweep import Sweep
 from meanwhile.queue import WorkMessage, WorkQueue
 from meanwhile.storage.stores import Stores
 from tests.support.clock import Clock
+from tests.support.compacting import compacting
 from tests.support.twin import twin_stores
 
 OWNER = "ada"
@@ -200,6 +202,7 @@ class Scene:
         """See a claimed response to its end."""
         run = Run(
             ask=ask,
+            compact=compacting(ask),
             now=self.clock,
             response_deadline_seconds=deadline,
             max_attempts=4,

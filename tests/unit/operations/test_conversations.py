@@ -42,7 +42,7 @@ class Salon:
             threads=self.threads,
             responses=self.stores.responses,
             recall=Recall(threads=self.threads),
-            count=lambda _, item: len(text_of(item)),
+            count=lambda _owner, _model, item: len(text_of(item)),
             now=self.clock,
         )
         self.ending = Ending(stores=self.stores, now=self.clock, unstored_retention_seconds=600, join=join)

@@ -82,6 +82,7 @@ def test_every_route_is_documented() -> None:
         ("post", "/responses"): "createResponse",
         ("get", "/responses"): "listResponses",
         ("post", "/responses/cancel_all"): "cancelAllResponses",
+        ("post", "/responses/compact"): "compactResponse",
         ("post", "/responses/input_tokens"): "countInputTokens",
         ("get", "/responses/{response_id}"): "getResponse",
         ("delete", "/responses/{response_id}"): "deleteResponse",

@@ -11,6 +11,7 @@ from meanwhile.domain.facts import (
     FUNCTION_CALL,
     REASONING,
     REFUSAL,
+    Compacted,
     Delta,
     Dropped,
     Fact,
@@ -82,7 +83,7 @@ class Events:
                 # There is no `response.cancelled` event: SDKs turn unknown types into a wrong class.
                 name = "failed" if status is Status.CANCELLED else status.value
                 return {"type": f"response.{name}", "response": self._snapshot()}
-            case ItemAdded():
+            case ItemAdded() | Compacted():
                 index = len(items) - 1
                 return _of_item("response.output_item.added", index, items[index])
             case ItemDone(index) | GivenUp(index):

@@ -20,8 +20,6 @@ from meanwhile.domain.request import Json
 CONVERSATION = "conv"
 CHAIN = "thr"
 """Prefix of threads that nobody made by name: those of responses that continue each other."""
-COMPACTION = "compaction"
-"""Kind of the items that stand for everything before them: what a model is shown begins with the newest."""
 MAX_ITEMS = 1_000
 """Items of one batch: their descriptors have to fit into one item of the table beside their content."""
 

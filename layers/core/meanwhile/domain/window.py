@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from meanwhile.domain.errors import InvalidRequest
+from meanwhile.domain.facts import COMPACTION
 from meanwhile.domain.request import Json, Request
-from meanwhile.domain.threads import COMPACTION
 
 NO_IMAGE = "[An image was here. This model cannot see images.]"
 _ANSWERS = 4

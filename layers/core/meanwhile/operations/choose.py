@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from meanwhile.domain.errors import InvalidRequest
+from meanwhile.domain.facts import COMPACTION
 from meanwhile.domain.request import Json, Request
-from meanwhile.domain.threads import COMPACTION, Entry
+from meanwhile.domain.threads import Entry
 from meanwhile.domain.window import Window
 
 

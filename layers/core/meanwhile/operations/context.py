@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, Unavailable
-from meanwhile.domain.facts import Dropped
+from meanwhile.domain.facts import COMPACTION, Dropped
 from meanwhile.domain.request import Json, Request
-from meanwhile.domain.threads import COMPACTION, Entry, Place
+from meanwhile.domain.threads import Entry, Place
 from meanwhile.domain.window import stands_alone, uncalled, unpaired, without_images
 from meanwhile.operations.choose import Chosen, Measure, Piece, Room, choose
 from meanwhile.operations.recall import Recall

@@ -7,6 +7,7 @@ from meanwhile.domain.response import Head
 from meanwhile.domain.threads import Place
 from meanwhile.domain.window import stands_alone
 from meanwhile.operations.choose import Measure, Piece, Room, choose
+from meanwhile.operations.expand import Expand
 from meanwhile.operations.recall import Recall
 
 
@@ -19,6 +20,7 @@ class Fit:
 
     recall: Recall
     measure: Measure
+    expand: Expand
 
     def __call__(self, head: Head, request: Request) -> None:
         """Let pass what fits, or can be made to fit by leaving out what stands before.
@@ -29,7 +31,7 @@ class Fit:
         Raises:
             InvalidRequest: `context_length_exceeded`, with the numbers.
         """
-        room = Room(self.measure, request)
+        room = Room(self.measure, self.expand.request(head.owner, request))
         place = Place.from_json(request.place) if request.place is not None else None
         if place is None and not room.window.is_known:
             return

@@ -34,8 +34,8 @@ class Join:
     threads: Threads
     responses: ResponseStore
     recall: Recall
-    count: Callable[[str, Json], int]
-    """How many tokens an item costs to read, by the model's name."""
+    count: Callable[[str, str, Json], int]
+    """How many tokens an item costs to read, by its owner and the model's name."""
     now: Callable[[], float]
 
     def __call__(self, head: Head, answer: Answer) -> None:
@@ -65,12 +65,12 @@ class Join:
     def _items(self, head: Head, request: Request, answer: Answer) -> list[NewItem]:
         if not head.store or answer.status not in JOINING:
             return []
-        return self.items_of(request, answer.output())
+        return self.items_of(head.owner, request, answer.output())
 
-    def items_of(self, request: Request, output: list[Json]) -> list[NewItem]:
+    def items_of(self, owner: str, request: Request, output: list[Json]) -> list[NewItem]:
         """Return what a response adds to its thread."""
         contents = [_named(item, index) for index, item in enumerate([*request.input, *output])]
-        return items_of(contents, lambda item: self.count(request.model, item))
+        return items_of(contents, lambda item: self.count(owner, request.model, item))
 
     def _add(self, head: Head, place: Place, items: list[NewItem]) -> Reached | None:
         """Add items; return how far a conversation goes with them."""

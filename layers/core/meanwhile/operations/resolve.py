@@ -194,7 +194,7 @@ class Resolve:
             return replace(
                 place, tokens=Reached(0, 0).with_entries(written.entries).tokens if not last else None
             )
-        items = self.join.items_of(request, output)
+        items = self.join.items_of(previous.owner, request, output)
         place = replace(place, tokens=sum(item.tokens for item in items))
         try:
             for first in range(0, count, MAX_ITEMS):

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meanwhile.domain.answer import Answer
-from meanwhile.domain.continuation import Beginning, Step, resumption
+from meanwhile.domain.continuation import Step, resumption
 from meanwhile.domain.errors import (
     ConversationNotFound,
     InvalidRequest,
@@ -19,13 +19,13 @@ from meanwhile.domain.errors import (
     ProviderRejected,
 )
 from meanwhile.domain.facts import Fact
-from meanwhile.domain.model_events import ModelEvent
 from meanwhile.domain.request import Request
-from meanwhile.domain.response import Ended
+from meanwhile.domain.response import Ended, Status
 from meanwhile.domain.transcript import Transcript
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.commit import Commit
-from meanwhile.operations.context import Context
+from meanwhile.operations.compact import Ask, Compact
+from meanwhile.operations.context import Context, Shown
 from meanwhile.operations.ending import failed
 from meanwhile.operations.overdue import attempts_exhausted, deadline_exceeded, interrupted
 
@@ -35,9 +35,6 @@ _CALLS = 3
 """Model calls of one claim whose streams may break, but for those that have gone on with an answer."""
 _CONTINUATIONS = 50
 """Model calls of one claim in all: what cuts a connection every minute keeps no answer from its end."""
-
-Ask = Callable[[Request, Beginning], AsyncGenerator[ModelEvent, None]]
-"""Asks a model for what stands behind a beginning; an empty one is that of every answer."""
 
 
 class PutDown(Exception):
@@ -54,6 +51,7 @@ class Run:
 
     ask: Ask
     """Asks the request's model, waiting patiently at first (`providers/retry.py`)."""
+    compact: Compact
     now: Callable[[], float]
     response_deadline_seconds: float
     max_attempts: int
@@ -100,11 +98,7 @@ class Run:
             left = first + self.response_deadline_seconds - self.now()
             try:
                 async with asyncio.timeout(left) as limit:
-                    shown = await self._shown(claimed, claimed.request, answer, commit)
-                    if isinstance(shown, Ended):
-                        end = shown
-                    else:
-                        end = await self._converse(claimed, shown, answer, commit)
+                    end = await self._from_context(claimed, claimed.request, answer, commit)
             except TimeoutError:
                 if not limit.expired():
                     raise  # somebody else's, and a bug
@@ -119,14 +113,29 @@ class Run:
             return attempts_exhausted(at=self.now())
         return None
 
+    async def _from_context(
+        self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
+    ) -> Ended | None:
+        """Ask with what the request continues, compacted where it is wanted; or make only the compaction."""
+        shown = await self._shown(claimed, request, answer, commit)
+        if isinstance(shown, Ended):
+            return shown
+        try:
+            facts = await self.compact.facts_for(claimed.owner, answer, request, shown)
+        except (ProviderError, InvalidRequest) as error:
+            return self._end_of(error)
+        commit.add(_applied(answer, facts))
+        if request.is_compaction:
+            return Ended(status=Status.COMPLETED, at=int(self.now()), usage=answer.spent)
+        asked = await asyncio.to_thread(self.compact.behind, claimed.owner, answer, shown.request)
+        return await self._converse(claimed, asked, answer, commit)
+
     async def _shown(
         self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
-    ) -> Request | Ended:
+    ) -> Shown | Ended:
         """Return what the model is asked, with what it continues; or the end, if that cannot be."""
-        if self.context is None or claimed.head is None:
-            return request
         try:
-            shown = await asyncio.to_thread(self.context, claimed.head.owner, request)
+            shown = await asyncio.to_thread(self._recalled, claimed.owner, request)
         except InvalidRequest as refused:
             return failed(refused.narrow_code or "invalid_request", refused.message, at=self.now())
         except ConversationNotFound as gone:
@@ -136,7 +145,11 @@ class Run:
             return failed("server_error", "What was said before cannot be read.", at=self.now())
         if shown.dropped is not None and shown.dropped != answer.dropped:
             commit.add(_applied(answer, [shown.dropped]))
-        return shown.request
+        return shown
+
+    def _recalled(self, owner: str, request: Request) -> Shown:
+        shown = Shown(request=request) if self.context is None else self.context(owner, request)
+        return replace(shown, request=self.compact.expanded(owner, shown.request))
 
     async def _converse(
         self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
@@ -160,10 +173,8 @@ class Run:
                 error = ProviderBroken("the provider's stream stopped without its own end")
             except NotContinued as refused:
                 error, continues, is_refused = refused, False, True
-            except ProviderRejected as final:
-                return failed(final.code, str(final), at=self.now())
-            except InvalidRequest as final:
-                return failed(final.narrow_code or ProviderRejected.code, final.message, at=self.now())
+            except (ProviderRejected, InvalidRequest) as final:
+                return self._end_of(final)
             except (ProviderBusy, ProviderBroken) as broken:
                 error = broken
             if not has_spoken and not is_refused:
@@ -176,8 +187,14 @@ class Run:
                 return interrupted(at=self.now())
             if fruitless >= _CALLS:
                 break
+        return self._end_of(error)
+
+    def _end_of(self, error: ProviderError | InvalidRequest) -> Ended:
+        """Return the end that an error of the model's side makes, unless it is worth another try later."""
         if isinstance(error, ProviderBusy):
             raise PutDown(error.retry_after or 30)
+        if isinstance(error, InvalidRequest):
+            return failed(error.narrow_code or ProviderRejected.code, error.message, at=self.now())
         return failed(error.code or "provider_error", str(error), at=self.now())
 
 

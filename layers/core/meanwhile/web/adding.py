@@ -10,33 +10,36 @@ from meanwhile import wiring
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.request import Json
 from meanwhile.domain.threads import NewItem, items_of
-from meanwhile.providers.catalogue import UNKNOWN_ENCODING
 from meanwhile.web.create import renamed, to_items
 
+NO_MODEL = ""
 
-def added(said: Sequence[BaseModel], param: str = "items") -> list[NewItem]:
+
+def added(owner: str, said: Sequence[BaseModel], param: str = "items") -> list[NewItem]:
     """Return items as they join a conversation: under new ids, with what they cost to read.
 
     Raises:
-        InvalidRequest: An id comes twice.
+        InvalidRequest: An id comes twice, or a compaction is none of this owner's.
     """
-    return _counted([renamed(item) for item in to_items(said, param)])
+    return _counted(owner, [renamed(item) for item in _checked(owner, said, param)])
 
 
-def first_items(said: Sequence[BaseModel], pinned: Sequence[str]) -> tuple[list[NewItem], list[str]]:
+def first_items(
+    owner: str, said: Sequence[BaseModel], pinned: Sequence[str]
+) -> tuple[list[NewItem], list[str]]:
     """Return the first items of a conversation, and which are pinned: by their new ids.
 
     Raises:
-        InvalidRequest: An id comes twice, or one is pinned that is not among them.
+        InvalidRequest: As above, or an id is pinned that is not among them.
     """
-    given = to_items(said, "items")
+    given = _checked(owner, said, "items")
     made = [renamed(item) for item in given]
     names = {old["id"]: new["id"] for old, new in zip(given, made, strict=True)}
     for index, name in enumerate(pinned):
         if name not in names:
             param = f"pinned[{index}]"
             raise InvalidRequest(f"'{param}' is not among the items.", param=param, code="invalid_value")
-    return _counted(made), list(dict.fromkeys(names[name] for name in pinned))
+    return _counted(owner, made), list(dict.fromkeys(names[name] for name in pinned))
 
 
 def digest_of(conversation_id: str, body: Json) -> bytes:
@@ -45,6 +48,12 @@ def digest_of(conversation_id: str, body: Json) -> bytes:
     return hashlib.sha256(said.encode()).digest()
 
 
-def _counted(contents: Sequence[Json]) -> list[NewItem]:
+def _checked(owner: str, said: Sequence[BaseModel], param: str) -> list[Json]:
+    items = to_items(said, param)
+    wiring.expand().check_items(owner, items, param)
+    return items
+
+
+def _counted(owner: str, contents: Sequence[Json]) -> list[NewItem]:
     """Count by the vocabulary of models that nobody knows: which will read them is not known yet."""
-    return items_of(contents, wiring.tokens(UNKNOWN_ENCODING).of_item) if contents else []
+    return items_of(contents, lambda item: wiring.count(owner, NO_MODEL, item))

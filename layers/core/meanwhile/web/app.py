@@ -9,6 +9,7 @@ from meanwhile.web.errors import HANDLERS
 from meanwhile.web.routes import (
     about,
     all_responses,
+    compact,
     conversation_items,
     conversations,
     input_tokens,
@@ -30,7 +31,16 @@ def create_app() -> FastAPI:
         middleware=[Middleware(Envelope)],
         exception_handlers=HANDLERS,
     )
-    for routes in (all_responses, responses, input_tokens, conversations, conversation_items, models, about):
+    for routes in (
+        all_responses,
+        compact,
+        responses,
+        input_tokens,
+        conversations,
+        conversation_items,
+        models,
+        about,
+    ):
         made.include_router(routes.router)
     return made
 

@@ -24,7 +24,8 @@ from meanwhile.web.schemas.conversations import (
     ForkConversation,
     UpdateConversation,
 )
-from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
+from meanwhile.web.schemas.create import CompactResponse, CountInputTokens, CreateResponse
+from meanwhile.web.schemas.shown_compaction import CompactedResponse
 from meanwhile.web.schemas.shown_conversations import (
     Conversation,
     ConversationDeleted,
@@ -37,6 +38,7 @@ from meanwhile.web.schemas.shown_conversations import (
 _BODIES = (
     AddItems,
     ChangeConversation,
+    CompactResponse,
     CountInputTokens,
     CreateConversation,
     CreateResponse,
@@ -47,6 +49,7 @@ _BODIES = (
 
 _ANSWERS = (
     CancelledAll,
+    CompactedResponse,
     Conversation,
     ConversationDeleted,
     ConversationItem,

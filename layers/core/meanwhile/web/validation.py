@@ -38,7 +38,7 @@ _NOT_YET = {
     "apply_patch_call_output",
     "code_interpreter",
     "code_interpreter_call",
-    "compaction",
+    "compaction_trigger",
     "computer",
     "computer_call",
     "computer_call_output",

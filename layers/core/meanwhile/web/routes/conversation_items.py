@@ -60,7 +60,7 @@ def add(
     """Add items, up to 1,000 at once; many go in in chunks, each whole. Under a key each is added once."""
     body = parse_object(raw)
     attempt = attempt_of(request.headers, digest_of(conversation_id, body))
-    items = added(checked(AddItems, body).items)
+    items = added(owner, checked(AddItems, body).items)
     if attempt.key is None:
         errors.must_not_repeat(request)
     return JSONResponse(list_of(wiring.conversing().add_once(owner, conversation_id, items, attempt)))
@@ -117,7 +117,7 @@ def edit(
     request: Request, owner: Owner, conversation_id: ConversationId, item_id: ItemId, raw: RawBody
 ) -> JSONResponse:
     """Say something else: in a new conversation, which branches off and ends with it. This one stays."""
-    (item,) = added([checked(EditItem, parse_object(raw)).item], "item")
+    (item,) = added(owner, [checked(EditItem, parse_object(raw)).item], "item")
     version = wanted_version(request.headers)
     errors.must_not_repeat(request)
     branch, edited = wiring.conversing().items.edit(owner, conversation_id, item_id, item, version=version)

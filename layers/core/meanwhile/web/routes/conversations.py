@@ -73,7 +73,7 @@ _WANTED_METADATA: dict[str, Any] = {
 def create(request: Request, owner: Owner, raw: RawBody) -> JSONResponse:
     """Make a conversation, if wanted with its first items in it."""
     body = checked(CreateConversation, parse_object(raw or b"{}"))
-    items, pinned = first_items(body.items or (), body.pinned or ())
+    items, pinned = first_items(owner, body.items or (), body.pinned or ())
     errors.must_not_repeat(request)
     made = wiring.conversing().conversations.create(
         owner,

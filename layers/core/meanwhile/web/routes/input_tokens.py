@@ -27,6 +27,9 @@ async def count(request: Request, owner: Owner) -> JSONResponse:
 def _counted(owner: str, raw: bytes) -> int:
     asked = to_counted(raw, wiring.catalogue())
     count_input = CountInput(
-        resolve=wiring.conversing().resolve, context=wiring.context(), count=wiring.measure().count
+        resolve=wiring.conversing().resolve,
+        context=wiring.context(),
+        expand=wiring.expand(),
+        count=wiring.measure().count,
     )
     return count_input(owner, asked)

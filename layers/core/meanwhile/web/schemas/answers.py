@@ -110,7 +110,15 @@ class ShownReasoning(Shown):
     encrypted_content: str = ""
 
 
-OutputItem = ShownMessage | ShownFunctionCall | ShownReasoning
+class ShownCompaction(Shown):
+    """What stands for everything before it."""
+
+    id: str
+    type: Literal["compaction"]
+    encrypted_content: str
+
+
+OutputItem = ShownMessage | ShownFunctionCall | ShownReasoning | ShownCompaction
 Item = OutputItem | ShownFunctionCallOutput
 
 
