@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from meanwhile.domain.errors import ServiceError
+from meanwhile.domain.request import Request
 from meanwhile.domain.response import Record
 from meanwhile.domain.threads import Path, Place
 from meanwhile.operations.join import JOINING
@@ -26,6 +27,15 @@ def broken_threads(world: World, heads: Sequence[str]) -> list[str]:
     except ServiceError as error:
         return [f"a thread cannot be read: {error!r}"]
     return broken
+
+
+def shown(world: World, request: Request) -> Request:
+    """Return a request as the model sees it: with what stood before it in its thread."""
+    if request.place is None:
+        return request
+    place, recall = Place.from_json(request.place), Recall(threads=world.tables.threads)
+    entries = list(recall.down(world.owner, place.path, below=place.position))
+    return replace(request, input=[*recall.open(world.owner, entries[::-1]), *request.input])
 
 
 def _broken_conversation(world: World, heads: Sequence[str], records: Sequence[Record]) -> Iterator[str]:

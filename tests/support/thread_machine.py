@@ -140,12 +140,12 @@ class ThreadMachine(RuleBasedStateMachine):
         items, lines = self._new(many)
         name = f"call {self.number}" if once else None
         added = self._try(
-            lambda: self.all.items.add(OWNER, conversation, items, once=name),
+            lambda: self.all.add(OWNER, conversation, items, once=name),
             slip,
             may=[(conversation, lines)],
         )
         if added is Crash and once:
-            added = self._try(lambda: self.all.items.add(OWNER, conversation, items, once=name))
+            added = self._try(lambda: self.all.add(OWNER, conversation, items, once=name))
         if isinstance(added, list) and not self.talks[conversation].deleted:
             assert [text_of(item.content) for item in added] == [line.said for line in lines if not line.gone]
             self._settle(conversation, must=[lines])
@@ -157,8 +157,8 @@ class ThreadMachine(RuleBasedStateMachine):
             return
         more, lines = self._new(1)
         self.talks[conversation].pending.append(lines)
-        self._quietly(lambda: self.all.items.add(OWNER, conversation, more))
-        self._quietly(lambda: self.all.items.add(OWNER, conversation, items, once=name))
+        self._quietly(lambda: self.all.add(OWNER, conversation, more))
+        self._quietly(lambda: self.all.add(OWNER, conversation, items, once=name))
 
     @rule(pick=PICK, at=PICK, slip=SLIP)
     def edit(self, pick: int, at: int, slip: Any) -> None:
@@ -290,7 +290,7 @@ class ThreadMachine(RuleBasedStateMachine):
         for conversation in [each for each, talk in self.talks.items() if not talk.deleted]:
             items, lines = self._new(1)
             self.talks[conversation].pending.append(lines)
-            self.all.items.add(OWNER, conversation, items)
+            self.all.add(OWNER, conversation, items)
             self._settle(conversation, must=[lines])
 
     def _follow(self, said: Said) -> None:
@@ -461,7 +461,7 @@ class ThreadMachine(RuleBasedStateMachine):
         if choice <= 2 and conversation is not None:
             items, lines = self._new(1)
             self.talks[conversation].pending.append(lines)
-            self._quietly(lambda: self.all.items.add(OWNER, conversation, items))
+            self._quietly(lambda: self.all.add(OWNER, conversation, items))
         elif choice == 3 and running:
             self._end(running[pick % len(running)], Status.COMPLETED)
         elif choice == 4 and conversation is not None:

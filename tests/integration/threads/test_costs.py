@@ -25,7 +25,7 @@ pytestmark = pytest.mark.parametrize("library", [200_000], indirect=True, ids=["
 def talk(library: Library) -> str:
     """Return a conversation of 300 items, in batches of 100."""
     made = library.all.conversations.create(OWNER)
-    library.all.items.add(OWNER, made.id, [new_item(f"item {number}") for number in range(300)])
+    library.all.add(OWNER, made.id, [new_item(f"item {number}") for number in range(300)])
     return made.id
 
 
@@ -122,7 +122,7 @@ def test_what_a_model_is_shown_costs_a_look_and_a_query_a_page(library: Library,
 
     assert library.used(lambda: shown(300)) == {"BatchGetItem": 1, "Query": 1}
     assert library.used(lambda: shown(300)) == {"BatchGetItem": 1}
-    library.all.items.add(OWNER, talk, [new_item(f"item {number}") for number in (300, 301)])
+    library.all.add(OWNER, talk, [new_item(f"item {number}") for number in (300, 301)])
     assert library.used(lambda: shown(302)) == {"BatchGetItem": 1, "Query": 1}
 
 

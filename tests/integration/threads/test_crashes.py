@@ -34,9 +34,7 @@ def _answered(library: Library, conversation: str) -> None:
 
 CASES = {
     "add": Case(
-        lambda library, it: library.all.items.add(
-            OWNER, it, [new_item("three"), new_item(LONG[5:])], once="x"
-        ),
+        lambda library, it: library.all.add(OWNER, it, [new_item("three"), new_item(LONG[5:])], once="x"),
         ["one", "two", LONG, "three", LONG[5:]],
     ),
     "delete a short item": Case(
@@ -119,7 +117,7 @@ def test_a_delete_whose_answer_was_lost_was_made(library: Library) -> None:
 def test_what_a_deletion_left_in_the_bucket_is_gone_a_day_later(library: Library, others: bool) -> None:  # noqa: FBT001
     """However often others push the look away, and though a first look finds it too young to judge."""
     made = library.all.conversations.create(OWNER, items=[new_item(LONG)])
-    library.all.items.add(OWNER, made.id, [new_item(LONG[5:])])
+    library.all.add(OWNER, made.id, [new_item(LONG[5:])])
     library.clock.time = library.written_at(made.id) - (0 if others else 2 * DAY)
     library.dies_before = "DeleteObject"
     with pytest.raises(Crash):
@@ -129,7 +127,7 @@ def test_what_a_deletion_left_in_the_bucket_is_gone_a_day_later(library: Library
     for _ in range(3):
         library.sweep(DAY * 2 / 3)
         if others:
-            library.all.items.add(OWNER, made.id, [new_item(LONG[10:])])
+            library.all.add(OWNER, made.id, [new_item(LONG[10:])])
             library.all.items.delete(OWNER, made.id, item_id(LONG[10:]))
     library.sweep(0 if others else DAY + 10)
 

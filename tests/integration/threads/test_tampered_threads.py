@@ -54,7 +54,7 @@ class Shelf:
         items = [new_item(each) for each in first]
         made = self.library.all.conversations.create(owner, items=items, title="a title", tags=["t"])
         for group in more:
-            self.library.all.items.add(owner, made.id, [new_item(each) for each in group])
+            self.library.all.add(owner, made.id, [new_item(each) for each in group])
         return made.id
 
 

@@ -146,7 +146,7 @@ class Reading:
 
     def add(self, conversation: str, *items: Json) -> None:
         """Add items in one batch."""
-        self.all.items.add(OWNER, conversation, new(*items))
+        self.all.add(OWNER, conversation, new(*items))
 
     def pin(self, conversation: str, *item_ids: str) -> None:
         """Pin items of a conversation."""

@@ -110,7 +110,7 @@ def test_a_stranger_is_told_that_there_is_nothing(salon: Salon) -> None:
         lambda: them.conversations.update("bob", it, lambda about: about),
         lambda: them.conversations.fork("bob", it, at=1),
         lambda: them.conversations.delete("bob", it),
-        lambda: them.items.add("bob", it, [new_item("x")]),
+        lambda: them.add("bob", it, [new_item("x")]),
         lambda: them.items.page("bob", it),
         lambda: them.items.get("bob", it, item_id("hello")),
         lambda: them.items.get_many("bob", it, [item_id("hello")]),
@@ -152,7 +152,7 @@ def test_lists_are_by_activity_and_pages_follow_each_other(salon: Salon) -> None
     """Newest first; what was added to last is at the top."""
     made = [salon.talk() for _ in range(5)]
     salon.clock.advance(1)
-    salon.all.items.add("ada", made[1], [new_item("again")])
+    salon.all.add("ada", made[1], [new_item("again")])
 
     found, cursor = list[str](), None
     while True:
@@ -249,26 +249,26 @@ def test_a_large_insert_is_cut_into_batches_and_made_once(salon: Salon) -> None:
     """Sent again under the same name it adds nothing, and says the same."""
     it, many = salon.talk(), [new_item(f"item {number}") for number in range(250)]
 
-    first = salon.all.items.add("ada", it, many, once="import")
-    again = salon.all.items.add("ada", it, many, once="import")
+    first = salon.all.add("ada", it, many, once="import")
+    again = salon.all.add("ada", it, many, once="import")
 
     assert first == again
     assert [item.entry.position for item in first] == list(range(250))
     assert len(salon.threads.log.up("ada", it, start=0, items=1000)) == 3
     assert salon.all.items.page("ada", it, limit=100).has_more
     with pytest.raises(InvalidRequest):
-        salon.all.items.add("ada", it, many[:30], once="import")
+        salon.all.add("ada", it, many[:30], once="import")
 
 
 def test_an_insert_that_broke_off_is_not_completed_by_another(salon: Salon) -> None:
     """The name says that the items are the same; half of one call and half of another are neither."""
     it, many = salon.talk(), [new_item(f"item {number}") for number in range(150)]
-    salon.all.items.add("ada", it, many[:100], once="import")
+    salon.all.add("ada", it, many[:100], once="import")
 
     with pytest.raises(InvalidRequest) as error:
-        salon.all.items.add("ada", it, [*many[:99], new_item("other"), *many[100:]], once="import")
+        salon.all.add("ada", it, [*many[:99], new_item("other"), *many[100:]], once="import")
     assert refused(error)[0] == "idempotency_key_reused"
-    assert len(salon.all.items.add("ada", it, many, once="import")) == 150
+    assert len(salon.all.add("ada", it, many, once="import")) == 150
 
     assert [text_of(item.content) for item in salon.all.items.page("ada", it, limit=2).items] == [
         "item 149",
@@ -280,10 +280,10 @@ def test_an_insert_that_is_sent_again_says_what_is_there(salon: Salon) -> None:
     """Ids that the service gives are other ones each time; and what was deleted since stays so."""
     it, renamed = salon.talk(), new_item("one")
     renamed = replace(renamed, content={**renamed.content, "id": "msg_other"})
-    salon.all.items.add("ada", it, [new_item("one"), new_item("two")], once="import")
+    salon.all.add("ada", it, [new_item("one"), new_item("two")], once="import")
     salon.all.items.delete("ada", it, item_id("two"))
 
-    again = salon.all.items.add("ada", it, [renamed, new_item("two")], once="import")
+    again = salon.all.add("ada", it, [renamed, new_item("two")], once="import")
 
     assert [(item.entry.id, item.content["id"]) for item in again] == [(item_id("one"), item_id("one"))]
 
@@ -298,7 +298,7 @@ def test_a_conversation_takes_one_response_at_a_time(salon: Salon) -> None:
 
     for act in (
         lambda: salon.asked("two", conversation=it),
-        lambda: salon.all.items.add("ada", it, [new_item("x")]),
+        lambda: salon.all.add("ada", it, [new_item("x")]),
     ):
         with pytest.raises(InvalidRequest) as error:
             act()

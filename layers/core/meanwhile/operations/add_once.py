@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from meanwhile.domain.attempt import IDEMPOTENCY_KEY, Attempt
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.threads import NewItem
-from meanwhile.operations.items import Item, Items
+from meanwhile.operations.add_items import AddItems
+from meanwhile.operations.items import Item
 from meanwhile.storage.marks import MarkStore
 
 
@@ -19,7 +20,7 @@ class AddOnce:
     """
 
     marks: MarkStore
-    items: Items
+    add: AddItems
     now: Callable[[], float]
     key_seconds: float
     """How long a key is remembered as used for something else."""
@@ -35,8 +36,8 @@ class AddOnce:
             Unavailable: Try again; under a key nothing is added twice.
         """
         if attempt.key is None:
-            return self.items.add(owner, conversation_id, items)
-        self.items.conversations.known(owner, conversation_id)
+            return self.add(owner, conversation_id, items)
+        self.add.conversations.known(owner, conversation_id)
         now = self.now()
         keyed = self.marks.take(
             owner,
@@ -53,4 +54,4 @@ class AddOnce:
                 code="idempotency_key_reused",
             )
         once = f"{attempt.digest.hex()}/{attempt.key}"
-        return self.items.add(owner, conversation_id, items, once=once)
+        return self.add(owner, conversation_id, items, once=once)

@@ -6,6 +6,7 @@ from typing import Self
 
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
+from meanwhile.operations.add_items import AddItems
 from meanwhile.operations.add_once import AddOnce
 from meanwhile.operations.conversations import Conversations
 from meanwhile.operations.forget import Forget
@@ -23,6 +24,7 @@ class Conversing:
 
     conversations: Conversations
     items: Items
+    add: AddItems
     add_once: AddOnce
     recall: Recall
     lock: Lock
@@ -46,11 +48,12 @@ class Conversing:
         threads, recall = join.threads, join.recall
         conversations = Conversations(threads=threads, now=now)
         lock = Lock(threads=threads, stores=read.stores, ending=read.ending, now=now)
-        items = Items(threads=threads, conversations=conversations, recall=recall, lock=lock, now=now)
+        add = AddItems(threads=threads, conversations=conversations, recall=recall, lock=lock, now=now)
         return cls(
             conversations=conversations,
-            items=items,
-            add_once=AddOnce(marks=read.stores.marks, items=items, now=now, key_seconds=key_seconds),
+            items=Items(threads=threads, conversations=conversations, recall=recall, lock=lock, now=now),
+            add=add,
+            add_once=AddOnce(marks=read.stores.marks, add=add, now=now, key_seconds=key_seconds),
             recall=recall,
             lock=lock,
             resolve=Resolve(

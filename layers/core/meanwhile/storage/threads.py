@@ -1,6 +1,5 @@
 """Heads of threads: whose they are, what runs in them, what is said about them, and both their indexes."""
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 from meanwhile.domain.errors import LogCorrupt, named
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.response import SHARDS
-from meanwhile.domain.threads import CONVERSATION, About, Path, Reached, ThreadHead
+from meanwhile.domain.threads import About, Reached, ThreadHead
 from meanwhile.storage.keyring import Keyring
-from meanwhile.storage.payload import pack, unpack
 from meanwhile.storage.table import Conflict, errors_translated
+from meanwhile.storage.thread_heads import about_row, head_row, to_about, to_head
 from meanwhile.storage.thread_table import ABOUT, HEAD, Part, index_key, parts_at, to_millis, to_seconds
 
 logger = logging.getLogger(__name__)
@@ -32,7 +31,10 @@ class ThreadStore:
 
     def create(self, head: ThreadHead, about: About) -> None:
         """Write a conversation's head and what is said about it, in one call: from here on it is there."""
-        rows = [self._about_row(head, about), self._head_row(head)]
+        rows = [
+            about_row(self._parts, self._keyring, head, about),
+            head_row(self._parts, self._keyring, head),
+        ]
         with errors_translated(), self._parts.batch_write() as batch:
             for row in rows:
                 batch.save(row)
@@ -41,7 +43,9 @@ class ThreadStore:
         """Write the head of a chain, unless it is there: whoever was first wrote the same."""
         try:
             with errors_translated():
-                self._head_row(head).save(condition=self._parts.thread_id.does_not_exist())
+                head_row(self._parts, self._keyring, head).save(
+                    condition=self._parts.thread_id.does_not_exist()
+                )
         except Conflict:
             return
 
@@ -49,7 +53,7 @@ class ThreadStore:
         """Return a thread's head; of what was deleted long ago, `None`."""
         with errors_translated():
             try:
-                return self._to_head(self._parts.get(thread, HEAD, consistent_read=True))
+                return to_head(self._keyring, self._parts.get(thread, HEAD, consistent_read=True))
             except self._parts.DoesNotExist:
                 return None
 
@@ -65,9 +69,9 @@ class ThreadStore:
         wanted = [(thread, HEAD) for thread in threads] + ([(about, ABOUT)] if about else [])
         rows = parts_at(self._parts, wanted) if wanted else []
         theirs = [row for row in rows if row.part == HEAD and row.owner == owner and not row.deleted]
-        heads = {row.thread_id: self._to_head(row) for row in theirs}
+        heads = {row.thread_id: to_head(self._keyring, row) for row in theirs}
         spoken = [row for row in rows if row.part == ABOUT and row.thread_id in heads]
-        return heads, self._to_about(owner, spoken[0]) if spoken else None
+        return heads, to_about(self._keyring, owner, spoken[0]) if spoken else None
 
     def abouts(self, owner: str, threads: Sequence[str]) -> dict[str, About]:
         """Return what is said about up to 100 conversations, in one call, by id.
@@ -78,7 +82,7 @@ class ThreadStore:
         found: dict[str, About] = {}
         for row in rows:
             try:
-                about = self._to_about(owner, row)
+                about = to_about(self._keyring, owner, row)
             except LogCorrupt as error:
                 said = {"thread_id": row.thread_id} | named(error)
                 logger.error("a conversation that cannot be listed", extra=said)
@@ -89,7 +93,7 @@ class ThreadStore:
 
     def update_about(self, head: ThreadHead, about: About) -> bool:
         """Write what is said, over the version before it; `False` if another version is there."""
-        row = self._about_row(head, about)
+        row = about_row(self._parts, self._keyring, head, about)
         before = (self._parts.version == about.version - 1) & self._parts.deleted.does_not_exist()
         try:
             with errors_translated():
@@ -113,7 +117,7 @@ class ThreadStore:
         theirs = (parts.owner == owner) & parts.listed_for.exists() & parts.deleted.does_not_exist()
         row = parts(thread, HEAD)
         actions = [parts.lock.set(response_id), parts.locked_at.set(to_millis(now))]
-        return self._to_head(row) if self._updated(row, actions, theirs & free) else None
+        return to_head(self._keyring, row) if self._updated(row, actions, theirs & free) else None
 
     def release(self, thread: str, response_id: str) -> None:
         """Let a conversation go, if this response still has it."""
@@ -220,72 +224,6 @@ class ThreadStore:
         """Whether a thread is marked as deleted, or is gone."""
         head = self.head(thread)
         return head is None or head.deleted
-
-    def _head_row(self, head: ThreadHead) -> Part:
-        row = self._parts(
-            head.id,
-            HEAD,
-            owner=head.owner,
-            created_at=to_millis(head.created_at),
-            active_at=to_millis(head.active_at),
-            path=json.dumps(head.path.to_json(), separators=(",", ":")),
-            tip=head.tip,
-            tokens=head.tokens,
-        )
-        if head.id.startswith(f"{CONVERSATION}_"):
-            row.listed_for = head.owner
-        if head.kept_until is not None:
-            row.kept_until = row.due_at = to_millis(head.kept_until)
-            row.due_shard = shard_of(head.id, SHARDS)
-        row.payload = self._keyring.seal(head.owner, head.id).close(b"", HEAD, row.path or "")
-        return row
-
-    def _to_head(self, row: Part) -> ThreadHead:
-        owner, deleted = row.owner or "", bool(row.deleted)
-        if not deleted:
-            self._keyring.seal(owner, row.thread_id).open(row.payload or b"", HEAD, row.path or "")
-        return ThreadHead(
-            id=row.thread_id,
-            owner=owner,
-            path=Path.from_json(json.loads(row.path)) if row.path else Path.root(row.thread_id),
-            created_at=to_seconds(row.created_at),
-            active_at=to_seconds(row.active_at),
-            tip=int(row.tip or 0),
-            tokens=None if row.tokens is None else int(row.tokens),
-            changes=int(row.changes or 0),
-            lock=row.lock,
-            locked_at=to_seconds(row.locked_at),
-            kept_until=None if row.kept_until is None else to_seconds(row.kept_until),
-            deleted=deleted,
-        )
-
-    def _about_row(self, head: ThreadHead, about: About) -> Part:
-        created_at = to_millis(about.created_at)
-        row = self._parts(head.id, ABOUT, version=about.version, created_at=created_at)
-        said = {
-            "title": about.title,
-            "tags": list(about.tags),
-            "metadata": dict(about.metadata),
-            "pinned": list(about.pinned),
-        }
-        seal = self._keyring.seal(head.owner, head.id)
-        row.payload = seal.close(pack(said), ABOUT, about.version, created_at)
-        return row
-
-    def _to_about(self, owner: str, row: Part) -> About | None:
-        if row.deleted:
-            return None
-        version, created_at = int(row.version or 0), int(row.created_at or 0)
-        seal = self._keyring.seal(owner, row.thread_id)
-        said = unpack(seal.open(row.payload or b"", ABOUT, version, created_at))
-        return About(
-            title=said["title"],
-            tags=tuple(said["tags"]),
-            metadata=said["metadata"],
-            pinned=tuple(said["pinned"]),
-            version=version,
-            created_at=to_seconds(created_at),
-        )
 
     def _lives(self) -> Any:
         return self._parts.owner.exists() & self._parts.deleted.does_not_exist()
