@@ -10,9 +10,9 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from meanwhile.domain.errors import ServiceError, SlotTaken
 from meanwhile.domain.threads import Reached, ThreadBatch
+from meanwhile.operations.add_items import AddItems
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.forget import Forget
-from meanwhile.operations.items import Items
 from meanwhile.operations.join import Join
 from meanwhile.operations.lock import Lock
 from meanwhile.operations.recall import Recall
@@ -67,7 +67,7 @@ def joins_do_not_look_for_themselves(patch: pytest.MonkeyPatch) -> None:
 
 def repeated_calls_are_not_found(patch: pytest.MonkeyPatch) -> None:
     """A call that is made again does not ask whether what it adds is there."""
-    patch.setattr(Items, "_added_before", lambda *_: None)
+    patch.setattr(AddItems, "_added_before", lambda *_: None)
 
 
 def the_older_one_is_extended(patch: pytest.MonkeyPatch) -> None:
