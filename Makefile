@@ -49,7 +49,7 @@ up: $(READY) $(VOCABULARY)
 bench: $(READY)
 	@exec $(RUN) tests.bench
 
-chaos: $(READY)
+chaos: $(READY) $(VOCABULARY)
 	@exec $(RUN) tests.chaos
 
 test: $(READY) $(VOCABULARY)

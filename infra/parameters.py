@@ -41,8 +41,19 @@ PARAMETERS = [
     Parameter(
         "background", _YES, "The answer comes at once, `queued`; else when the response has ended.", True
     ),
-    Parameter("context_management", _NO, "Not available yet.", [{"type": "compaction"}]),
-    Parameter("conversation", _NO, "Not available yet; send the whole conversation as `input`.", "conv_1"),
+    Parameter(
+        "context_management",
+        _YES,
+        "`compaction` with a `compact_threshold` of 1,000 tokens at least: what is longer is summed up by the"
+        " model before it answers.",
+        [{"type": "compaction", "compact_threshold": 1000}],
+    ),
+    Parameter(
+        "conversation",
+        _YES,
+        "Locked while the response runs; what was asked and answered joins it at the end.",
+        f"conv_{'0' * 48}",
+    ),
     Parameter("image", _NO, "Not available yet.", {"size": "auto"}),
     Parameter(
         "include",
@@ -50,7 +61,12 @@ PARAMETERS = [
         "The words of the API are taken; what they ask for is not made here, so nothing is left out.",
         ["message.output_text.logprobs"],
     ),
-    Parameter("input", _YES, "Text, or items: messages, function calls and their outputs, reasoning.", "Bye"),
+    Parameter(
+        "input",
+        _YES,
+        "Text, or items: messages, function calls and their outputs, reasoning, compactions.",
+        "Bye",
+    ),
     Parameter("instructions", _YES, "", "Be brief."),
     Parameter("max_output_tokens", _YES, "16 at least, and no more than the model writes.", 100),
     Parameter("max_tool_calls", _IGNORED, "Echoed. It bounds built-in tools, and there are none yet.", 3),
@@ -60,7 +76,12 @@ PARAMETERS = [
     ),
     Parameter("moderation", _NO, "Not available yet.", {"model": "x"}),
     Parameter("parallel_tool_calls", _YES, "", False, needs="tools"),
-    Parameter("previous_response_id", _NO, "Not available yet; see `conversation`.", f"resp_{'0' * 48}"),
+    Parameter(
+        "previous_response_id",
+        _YES,
+        "Goes on behind that response, which must have ended; not together with `conversation`.",
+        f"resp_{'0' * 48}",
+    ),
     Parameter("prompt", _NO, "Prompt templates are stored at OpenAI; send their text.", {"id": "pmpt_1"}),
     Parameter("prompt_cache_key", _IGNORED, "Echoed; providers cache by themselves.", "chat-7"),
     Parameter("prompt_cache_options", _IGNORED, "Hints for a cache; the answer is the same.", {"a": "b"}),
@@ -89,8 +110,9 @@ PARAMETERS = [
     Parameter("top_p", _YES, "0 to 1; passed on only if it was set.", 0.5),
     Parameter(
         "truncation",
-        _IGNORED,
-        "Echoed; nothing is cut yet, and what is too long for the model fails.",
+        _YES,
+        "`auto` drops the oldest of what is continued, and `dropped` on the response says how much;"
+        " `disabled` refuses what does not fit.",
         "auto",
     ),
     Parameter("user", _IGNORED, "Echoed; the older name of `safety_identifier`.", "somebody"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from meanwhile import wiring
+from meanwhile import sweeper
 from meanwhile.observability import invocation_logged
 from meanwhile.queue import read_records
 
@@ -11,5 +11,5 @@ from meanwhile.queue import read_records
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # the runtime's signature
     """End every response named in the batch; those that somebody works on come again."""
     messages, _ = read_records(event["Records"], alone=False)
-    again = [message for message in messages if not wiring.end_dead()(message.response_id)]
+    again = [message for message in messages if not sweeper.end_dead()(message.response_id)]
     return {"batchItemFailures": [{"itemIdentifier": message.id} for message in again]}

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import accept, cancel, capacity, cold, first, poll, seal, share, watch, write
+from tests.bench import accept, cancel, capacity, cold, context, first, poll, seal, share, watch, write
 from tests.bench.printing import console, show, show_targets
 from tests.bench.report import Report
 
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[], Report]] = {
     "watch": watch.measure,
     "capacity": capacity.measure,
     "seal": seal.measure,
+    "context": context.measure,
     "share": share.measure,
     "cold": cold.measure,
 }

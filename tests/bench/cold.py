@@ -104,6 +104,7 @@ def _run(function: _Start, program: str, *arguments: str) -> str:
         "RESPONSES_TABLE": "bench",
         "OWNER_KEYS_TABLE": "bench",
         "API_KEYS_TABLE": "bench",
+        "THREADS_TABLE": "bench",
         "BUCKET": "bench",
         "MASTER_KEY": "bench",
         "WORK_QUEUE_URL": "https://localhost/bench",

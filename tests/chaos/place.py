@@ -19,8 +19,12 @@ from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
-from meanwhile.storage.stores import Stores
+from meanwhile.storage.stores import Stores, Threads
 from meanwhile.storage.table import bound_to, sharing
+from meanwhile.storage.thread_burial import ThreadBurial
+from meanwhile.storage.thread_log import ThreadLog
+from meanwhile.storage.thread_table import threads_in
+from meanwhile.storage.threads import ThreadStore
 from tests.chaos.clock import SharedClock
 from tests.chaos.engine import Engine
 from tests.chaos.service import Clients
@@ -51,7 +55,7 @@ class Place:
         self.keys: dict[str, Any] = aws.new_keys()
         self.bucket = aws.new_bucket()
         self.looking = bound_to("looking")
-        self.clients = Clients.new(self._settings({}, table="", urls=["", ""]))
+        self.clients = Clients.new(self._settings({}, table="", threads="", urls=["", ""]))
         gc.collect()
         gc.freeze()  # so that a collection writes to no page that forks share
         return self
@@ -63,8 +67,8 @@ class Place:
         self._engine.__exit__(kind, error, trace)
 
     def new(self, settings: Mapping[str, Any]) -> "Tables":
-        """Return an empty table and two empty queues."""
-        table = aws.new_table()
+        """Return empty tables and two empty queues."""
+        table, threads = aws.new_table(), aws.new_threads_table()
         urls = [
             self.aws["sqs"].create_queue(
                 QueueName=f"{name}-{uuid.uuid4().hex[:8]}",
@@ -72,11 +76,12 @@ class Place:
             )["QueueUrl"]
             for name in ("work", "solo")
         ]
-        return Tables(self, self._settings(settings, table=table, urls=urls))
+        return Tables(self, self._settings(settings, table=table, threads=threads, urls=urls))
 
-    def _settings(self, given: Mapping[str, Any], *, table: str, urls: list[str]) -> Settings:
+    def _settings(self, given: Mapping[str, Any], *, table: str, threads: str, urls: list[str]) -> Settings:
         return Settings(
             responses_table=table,
+            threads_table=threads,
             api_keys_table="",
             bucket=self.bucket,
             work_queue_url=urls[0],
@@ -158,10 +163,9 @@ class Tables:
         return [each["Key"] for each in found.get("Contents", [])]
 
     @cached_property
-    def stores(self) -> Stores:
-        """Return the real stores over the table, of this process."""
-        items = sharing(bound_to(self.settings.responses_table), self.place.looking)
-        keyring = Keyring(
+    def keyring(self) -> Keyring:
+        """Return the owners' keys, as this process opens them."""
+        return Keyring(
             sharing(wrapped_keys_in(self.settings.owner_keys_table), self.place.looking),
             lambda: self.place.aws["kms"],
             master_key=self.settings.master_key,
@@ -169,10 +173,27 @@ class Tables:
             cache_seconds=300,
             sealing_seconds=300,
         )
+
+    @cached_property
+    def stores(self) -> Stores:
+        """Return the real stores over the table, of this process."""
+        items = sharing(bound_to(self.settings.responses_table), self.place.looking)
+        keyring = self.keyring
         blobs = Blobs(self.settings.bucket, lambda: self.place.aws["s3"])
         return Stores(
             ResponseStore(items, keyring, blobs, inline_bytes=self.settings.inline_bytes),
             LeaseStore(items),
             LogStore(items, keyring),
             MarkStore(items, keyring),
+        )
+
+    @cached_property
+    def threads(self) -> Threads:
+        """Return the real stores of threads, of this process."""
+        parts = sharing(threads_in(self.settings.threads_table), self.place.looking)
+        blobs = Blobs(self.settings.bucket, lambda: self.place.aws["s3"], folder="threads")
+        return Threads(
+            ThreadStore(parts, self.keyring),
+            ThreadLog(parts, self.keyring, blobs, inline_bytes=self.settings.inline_bytes),
+            ThreadBurial(parts, blobs),
         )

@@ -10,6 +10,7 @@ from meanwhile.domain.request import Request
 from meanwhile.domain.response import Status
 from meanwhile.domain.wire import result_of
 from meanwhile.providers.simulator import events_of
+from tests.chaos.threads import broken_threads, shown
 from tests.chaos.world import World
 from tests.support.histories import answer_of, broken_rules, tries_of
 
@@ -49,6 +50,7 @@ def judged(world: World) -> Judgement:
         except LogCorrupt as error:
             seen.broken.append(f"the log cannot be read: {error}")
         seen.broken += _broken_objects(world, response_id, {key for key in named if response_id in key})
+    seen.broken += broken_threads(world, heads)
     if seen.tries > 1 + world.passed() // world.tables.settings.lease_seconds:
         seen.broken.append(f"run by {seen.tries} workers, though a lease was alive")
     return seen
@@ -74,8 +76,9 @@ def _broken_of(world: World, response_id: str, seen: Judgement) -> list[str]:
         broken.append("the output says something else than the log")
     if answer.end.status not in {Status.COMPLETED, Status.CANCELLED if world.asked_to_cancel else None}:
         broken.append(f"ended as {answer.end.status}: {answer.end.code}")
-    broken += _broken_words(found.request, record.result, answer.end.status)
-    broken += _broken_cancels(world, answer.end.status)
+    broken += _broken_words(shown(world, found.request), record.result, answer.end.status)
+    if response_id not in world.past:
+        broken += _broken_cancels(world, answer.end.status)
     return broken
 
 
@@ -86,7 +89,7 @@ def _broken_objects(world: World, response_id: str, named: set[str]) -> list[str
 
 
 def _broken_words(request: Request, result: Mapping[str, Any], status: Status) -> list[str]:
-    """Compare what its owner gets with what the model says: all of it, or how it began."""
+    """Compare what its owner gets with what the model says to that: all of it, or how it began."""
     said = list(events_of(request))
     text = "".join(event.text for event in said if isinstance(event, TextDelta))
     arguments = "".join(event.arguments for event in said if isinstance(event, ToolCallDelta))

@@ -1,10 +1,11 @@
 """What is played: one line of the table each. Every call of every process in it is struck, one at a time."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from meanwhile.domain.request import Request
+from tests.chaos.service import MODEL, item_of
 from tests.chaos.wire import Blow, Strike
 
 if TYPE_CHECKING:
@@ -21,14 +22,8 @@ _WEATHER = {
 }
 
 
-def _asked(text: str, *, model: str = "simulator", **more: object) -> Request:
-    item = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "user",
-        "content": [{"type": "input_text", "text": text}],
-    }
-    return Request(model=model, input=[item], background=True, **more)  # type: ignore[arg-type]
+def _asked(text: str, *, model: str = MODEL, **more: object) -> Request:
+    return Request(model=model, input=[item_of(text, "msg_1")], background=True, **more)  # type: ignore[arg-type]
 
 
 def _answered(world: "World") -> None:
@@ -39,6 +34,26 @@ def _answered(world: "World") -> None:
 def _asked_again(world: "World") -> None:
     """The client asks until it is told an id, as an SDK does."""
     world.accept(key="once")
+    world.work()
+
+
+def _in_a_conversation(world: "World") -> None:
+    """Whatever becomes of the worker, its message is lost: the sweeper finds what is left, or nobody does."""
+    with world.unharmed():
+        world.begin("Hello.", "You tell stories of the sea.")
+    world.accept(request=replace(world.scenario.request, conversation=world.conversation))
+    try:
+        world.work()
+    finally:
+        world.lose_messages()
+
+
+def _continuing(world: "World") -> None:
+    with world.unharmed():
+        world.accept()
+        world.work()
+        world.is_past()
+    world.accept(request=replace(world.scenario.request, previous_response_id=world.past[0]))
     world.work()
 
 
@@ -88,6 +103,8 @@ SCENARIOS = {
         Scenario(name="function call", request=_asked("What is the weather in Oslo?", tools=[_WEATHER])),
         Scenario(name="large payload", settings={"inline_bytes": 100}),
         Scenario(name="long silence", settings={"heartbeat_seconds": 0.1}),
+        Scenario(name="in a conversation", play=_in_a_conversation),
+        Scenario(name="continuing a response", play=_continuing),
         Scenario(name="cancel race", play=_cancelled_meanwhile),
         Scenario(name="takeover by the sweeper", play=_taken_over),
         Scenario(name="continuation", play=_gone_on_with),

@@ -13,14 +13,19 @@ from functions.worker import handler as work_handler
 from meanwhile import aws, wiring, worker
 from meanwhile.domain.attempt import Attempt
 from meanwhile.domain.errors import ServiceError
-from meanwhile.domain.request import Request
+from meanwhile.domain.request import Json, Request
+from meanwhile.domain.threads import NewItem
 from meanwhile.providers import simulator  # noqa: F401  # here, for the forks would each import it again
+from meanwhile.providers.catalogue import Catalogue
 from meanwhile.providers.router import Providers
 from meanwhile.settings import Settings
 from meanwhile.storage.table import Item, bound_to, sharing
+from meanwhile.vocabulary import Vocabularies
 from tests.chaos.processes import Tell
 from tests.chaos.wire import Wire
+from tests.support.vocabulary import vocabularies
 
+MODEL = "simulator"
 INVOCATION_SECONDS = 300
 """As long as the margin for taking more: a worker runs what it was given, so its calls come in one order."""
 _TOKENS_BETWEEN = 4
@@ -36,6 +41,8 @@ class Clients:
 
     dynamodb: type[Item]
     others: dict[str, Any]
+    vocabularies: Vocabularies
+    """Loaded, for the forks would each load them again."""
 
     @classmethod
     def new(cls, settings: Settings) -> "Clients":
@@ -50,7 +57,9 @@ class Clients:
         ):
             getattr(client, call)()
             client.close()
-        return cls(table, others)
+        loaded = vocabularies()
+        loaded.counter(Catalogue.load(has_upstream=False).encoding_of(MODEL))
+        return cls(table, others, loaded)
 
 
 class Pace:
@@ -100,6 +109,7 @@ def installed(
         settings=lambda: settings,
         now=clock,
         aws_client=clients.others.__getitem__,
+        vocabularies=lambda: clients.vocabularies,
     )
     vars(worker).update(Providers=paced)
     sharing(wiring.items(), clients.dynamodb)
@@ -117,6 +127,12 @@ class _Listener(logging.Handler):
         error = getattr(record, "error", None)
         if error not in _EXPECTED:
             self._tell_of({"wrong": f"{record.getMessage()} ({error} {getattr(record, 'where', '')})"})
+
+
+def begin(owner: str, said: Sequence[str]) -> str:
+    """Make a conversation that says this; return its id."""
+    items = [NewItem(content=item_of(each, f"msg_{index}"), tokens=1) for index, each in enumerate(said)]
+    return wiring.conversing().conversations.create(owner, items=items).id
 
 
 def accept(owner: str, request: Request, key: str | None) -> str:
@@ -141,6 +157,16 @@ def cancel(owner: str, response_id: str) -> str:
     """Cancel; return the status that its owner is told."""
     status: str = wiring.cancel()(owner, response_id)["status"]
     return status
+
+
+def item_of(text: str, item_id: str) -> Json:
+    """Return what a user says, as it is stored."""
+    return {
+        "id": item_id,
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": text}],
+    }
 
 
 def told_of(act: Callable[[], Any], tell: Tell) -> Any:

@@ -53,6 +53,11 @@ class World:
         """What the processes told that were not unharmed."""
         self.wrong: list[str] = []
         self.accepted: list[str] = []
+        self.past: list[str] = []
+        """Responses that were accepted, and ended, before anything happened."""
+        self.conversation: str | None = None
+        self.begun: list[str] = []
+        """What the conversation says at its beginning."""
         self.cancels: list[str] = []
         """What cancels were answered: a status, or the error."""
         self.asked_to_cancel = False
@@ -83,6 +88,16 @@ class World:
                 self.accepted.append(said.result)
             if said.result or key is None:
                 return
+
+    def begin(self, *said: str) -> None:
+        """Let the owner begin a conversation that says this."""
+        self.begun = [*said]
+        self.conversation = self._run("begin", lambda: service.begin(self.owner, said)).result
+
+    def is_past(self) -> None:
+        """Leave what was accepted until now out of what happens to the rest."""
+        self.past, self.accepted = [*self.past, *self.accepted], []
+        self.delivered = []
 
     def work(self, *strikes: Strike) -> None:
         """Deliver what the queues have to give now, a message to an invocation."""

@@ -50,12 +50,15 @@ def test_nothing_a_user_said_or_heard_is_in_the_clear(
     streamed(own_sdk, said)
     calls_and_structure(own_sdk, said)
     large(own, own_sdk, said)
+    conversed(own, own_sdk, said)
     refused_and_failed(own, own_sdk, upstream, said)
     killed_waiting_and_cancelled(own, own_sdk, said)
 
     assert len(said.words) > 20
     places = list(everything(own))
-    assert {"ResponsesTable", "OwnerKeysTable"} <= {where.split(":")[0] for where, _ in places}
+    assert {"ResponsesTable", "OwnerKeysTable", "ThreadsTable"} <= {
+        where.split(":")[0] for where, _ in places
+    }
     assert scan(places, said.words) == []
     assert len(own.log) < _LOG_LINES
 
@@ -104,6 +107,31 @@ def test_a_result_that_was_tampered_with_is_a_server_error_without_a_word_of_it(
     assert scan([("body", answer.content), ("headers", str(answer.headers).encode())], said.words) == []
     stranger = httpx.get(url, headers={"authorization": "Bearer sk-local-eve"})
     assert stranger.status_code == 404
+
+
+def test_a_conversation_that_was_tampered_with_is_a_server_error_without_a_word_of_it(
+    own: LocalStack, own_sdk: OpenAI
+) -> None:
+    """Its items, and what is said about it; a stranger is told that there is none."""
+    said = Canaries()
+    item: Any = {"role": "user", "content": said("item")}
+    talk = own_sdk.conversations.create(items=[item], metadata={"a": said("metadata")})
+    table, dynamodb = own.physical_id("ThreadsTable"), own.boto("dynamodb")
+
+    for part, path in (("items#0000000000", "/items"), ("about", "")):
+        key = {"thread_id": {"S": talk.id}, "part": {"S": part}}
+        stored = dynamodb.get_item(TableName=table, Key=key)["Item"]
+        sealed = bytearray(stored["payload"]["B"])
+        sealed[-20] ^= 1
+        dynamodb.put_item(TableName=table, Item=stored | {"payload": {"B": bytes(sealed)}})
+
+        url = f"{own.url}/conversations/{talk.id}{path}"
+        answer = httpx.get(url, headers={"authorization": "Bearer sk-local"})
+        stranger = httpx.get(url, headers={"authorization": "Bearer sk-local-eve"})
+
+        dynamodb.put_item(TableName=table, Item=stored)
+        assert (answer.status_code, stranger.status_code) == (500, 404)
+        assert scan([("body", answer.content), ("headers", str(answer.headers).encode())], said.words) == []
 
 
 # ── A run of everything ───────────────────────────────────────────────────────────────────────────────
@@ -183,6 +211,47 @@ def large(stack: LocalStack, sdk: OpenAI, said: Canaries) -> None:
     assert sum(response.id in each["Key"] for each in found["Contents"]) == 2
 
 
+def conversed(stack: LocalStack, sdk: OpenAI, said: Canaries) -> None:
+    """Everything that is said in conversations and chains, and about them; items in the bucket, too."""
+    first: Any = {"role": "user", "content": said("first item"), "id": said("id of an item")}
+    about = {"title": said("title"), "tags": [said("tag")], "pinned": [first["id"]]}
+    talk = sdk.conversations.create(
+        items=[first], metadata={said("key of a talk"): said("value of a talk")}, extra_body=about
+    )
+    long: Any = {"role": "user", "content": f"{said('large item')} {secrets.token_hex(4000)}"}
+    call: Any = {
+        "type": "function_call",
+        "call_id": said("call id"),
+        "name": said("function of a talk"),
+        "arguments": json.dumps({"x": said("argument of a talk")}),
+    }
+    sdk.conversations.items.create(
+        talk.id, items=[long, call], extra_headers={"idempotency-key": said("key")}
+    )
+    spoken: Any = {
+        "role": "user",
+        "content": f"Reply with exactly: {said('joined')}",
+        "id": said("id of input"),
+    }
+    in_talk = sdk.responses.create(model="simulator-fast", input=[spoken], conversation=talk.id)
+    before = sdk.responses.create(model="simulator-fast", input=[spoken])
+    sdk.responses.create(model="simulator-fast", input=[spoken], previous_response_id=before.id)
+    sdk.responses.create(model="simulator-fast", input=said("aside"), previous_response_id=in_talk.id)
+    items: Any = sdk.conversations.items.list(talk.id, order="asc").data
+    assert [item.type for item in items] == ["message", "message", "function_call", "message", "message"]
+    path = f"/conversations/{talk.id}"
+    sdk.post(
+        f"{path}/items/{items[0].id}",
+        body={"item": {"role": "user", "content": said("edited")}},
+        cast_to=object,
+    )
+    sdk.patch(path, body={"title": said("new title")}, cast_to=object)
+    wanted = {"tag": said("tag looked for"), f"metadata[{said('key looked for')}]": said("value looked for")}
+    sdk.get("/conversations", options={"params": wanted}, cast_to=object)
+    found = stack.boto("s3").list_objects_v2(Bucket=stack.physical_id("Bucket"))
+    assert any(each["Key"].startswith(f"threads/{talk.id}") for each in found["Contents"])
+
+
 def refused_and_failed(stack: LocalStack, sdk: OpenAI, upstream: Upstream, said: Canaries) -> None:
     """Requests that are refused quote nothing to the log; nor does a provider that quotes the user."""
     with pytest.raises(openai.BadRequestError):
@@ -224,7 +293,7 @@ def killed_waiting_and_cancelled(stack: LocalStack, sdk: OpenAI, said: Canaries)
 def everything(stack: LocalStack) -> Iterator[tuple[str, bytes]]:
     """Yield every byte of every table, bucket and queue of the stack, and every line it printed."""
     dynamodb, s3, sqs = (stack.boto(name) for name in ("dynamodb", "s3", "sqs"))
-    names = {stack.physical_id(name): name for name in ("ResponsesTable", "OwnerKeysTable")}
+    names = {stack.physical_id(name): name for name in ("ResponsesTable", "OwnerKeysTable", "ThreadsTable")}
     for table in dynamodb.list_tables()["TableNames"]:
         for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
             yield from leaves(page["Items"], f"{names.get(table, table)}:")

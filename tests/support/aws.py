@@ -16,8 +16,12 @@ from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
-from meanwhile.storage.stores import Stores
+from meanwhile.storage.stores import Stores, Threads
 from meanwhile.storage.table import OwnerIndex, bound_to
+from meanwhile.storage.thread_burial import ThreadBurial
+from meanwhile.storage.thread_log import ThreadLog
+from meanwhile.storage.thread_table import threads_in
+from meanwhile.storage.threads import ThreadStore
 
 REGION = "us-east-1"
 BUCKET = "meanwhile-test"
@@ -81,6 +85,34 @@ def new_table() -> str:
     return name
 
 
+def new_threads_table() -> str:
+    """Create an empty table of threads with the keys and indexes that the template gives it."""
+    name = f"threads-{uuid.uuid4().hex[:8]}"
+    strings = ("thread_id", "part", "listed_for", "due_shard")
+    boto3.client("dynamodb", region_name=REGION).create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            *({"AttributeName": each, "AttributeType": "S"} for each in strings),
+            {"AttributeName": "active_at", "AttributeType": "N"},
+            {"AttributeName": "due_at", "AttributeType": "N"},
+        ],
+        KeySchema=_keys("thread_id", "part"),
+        GlobalSecondaryIndexes=[
+            {"IndexName": name, "KeySchema": _keys(*keys), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            for name, keys in {
+                "by_activity": ("listed_for", "active_at"),
+                "due": ("due_shard", "due_at"),
+            }.items()
+        ],
+    )
+    return name
+
+
+def _keys(partition: str, order: str) -> list[Any]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": order, "KeyType": "RANGE"}]
+
+
 def new_bucket() -> str:
     """Create the bucket."""
     boto3.client("s3", region_name=REGION).create_bucket(Bucket=BUCKET)
@@ -89,6 +121,13 @@ def new_bucket() -> str:
 
 def new_keys() -> dict[str, str]:
     """Create a table for owners' keys, and a master key; return the settings that name them."""
+    name = new_owner_keys_table()
+    master_key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
+    return {"owner_keys_table": name, "master_key": master_key}
+
+
+def new_owner_keys_table() -> str:
+    """Create an empty table for owners' keys; return its name."""
     name = f"owner-keys-{uuid.uuid4().hex[:8]}"
     boto3.client("dynamodb", region_name=REGION).create_table(
         TableName=name,
@@ -102,8 +141,7 @@ def new_keys() -> dict[str, str]:
             {"AttributeName": "version", "KeyType": "RANGE"},
         ],
     )
-    master_key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
-    return {"owner_keys_table": name, "master_key": master_key}
+    return name
 
 
 def new_api_keys_table() -> str:
@@ -155,6 +193,17 @@ def stores_on(table: str, *, inline_bytes: int = 200_000, keyring: Keyring | Non
         LeaseStore(items),
         LogStore(items, keys),
         MarkStore(items, keys),
+    )
+
+
+def threads_on(table: str, *, inline_bytes: int = 200_000, keyring: Keyring | None = None) -> Threads:
+    """Return the real stores of threads over a table."""
+    parts, keys = threads_in(table), keyring or new_keyring()
+    blobs = Blobs(BUCKET, lambda: boto3.client("s3", region_name=REGION), folder="threads")
+    return Threads(
+        ThreadStore(parts, keys),
+        ThreadLog(parts, keys, blobs, inline_bytes=inline_bytes),
+        ThreadBurial(parts, blobs),
     )
 
 

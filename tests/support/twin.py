@@ -98,7 +98,7 @@ class TwinResponses:
             if rows.head.created_at >= since and (not behind or place < (behind.created_at, behind.id)):
                 yield Listed(rows.head, rows.request.model.encode() if rows.request else b"")
 
-    def model_of(self, row: Listed) -> str:
+    def model_of(self, row: Listed) -> str | None:
         return row.sealed.decode()
 
     def postpone(self, head: Head, *, due_at: int, resends: int) -> bool:

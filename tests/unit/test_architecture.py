@@ -283,6 +283,7 @@ def loaded_by(function: str) -> set[str]:
         "RESPONSES_TABLE": "responses",
         "OWNER_KEYS_TABLE": "owner-keys",
         "API_KEYS_TABLE": "api-keys",
+        "THREADS_TABLE": "threads",
         "BUCKET": "payloads",
         "MASTER_KEY": "alias/meanwhile",
         "WORK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/work",

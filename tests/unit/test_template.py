@@ -18,6 +18,7 @@ from samtranslator.yaml_helper import yaml_parse
 from infra.local.expand import expand
 from meanwhile.settings import Settings
 from meanwhile.storage.table import OwnerIndex
+from meanwhile.storage.thread_table import DueIndex, ListedIndex
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "template.yaml"
@@ -281,10 +282,10 @@ def test_a_second_attempt_runs_alone() -> None:
 
 # ── HTTP ──────────────────────────────────────────────────────────────────────────────────────────────
 
-STREAMED = {"POST /responses", "GET /responses/{id}"}
+STREAMED = {"POST /responses", "POST /responses/compact", "GET /responses/{id}"}
 
 
-def test_two_routes_are_really_streamed_and_no_other() -> None:
+def test_three_routes_are_really_streamed_and_no_other() -> None:
     """Buffered, a stream arrives in one piece after it has ended; the linters see no difference."""
     found = integrations(expanded())
 
@@ -312,7 +313,8 @@ def test_the_wrong_word_for_streaming_would_be_noticed(tmp_path: Path) -> None:
         ("GET", "/responses", "ApiFunction"),
         ("GET", "/responses/resp_1", "StreamFunction"),
         ("DELETE", "/responses/resp_1", "ApiFunction"),
-        ("POST", "/responses/compact", "ApiFunction"),
+        ("POST", "/responses/compact", "StreamFunction"),
+        ("GET", "/responses/compact", "ApiFunction"),
         ("POST", "/responses/input_tokens", "ApiFunction"),
         ("POST", "/responses/resp_1/cancel", "ApiFunction"),
         ("GET", "/responses/resp_1/input_items", "ApiFunction"),
@@ -428,15 +430,16 @@ def sent_by_the_sdk() -> set[str]:
 # ── Storage ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["ResponsesTable", "ApiKeysTable", "Bucket"])
+@pytest.mark.parametrize("name", ["ResponsesTable", "ThreadsTable", "ApiKeysTable", "Bucket"])
 def test_what_people_were_promised_outlives_the_stack(name: str) -> None:
     """`sam delete`, or a replaced resource, must not take answers along."""
     assert expanded()[name]["DeletionPolicy"] == expanded()[name]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_the_table_forgets_on_time_and_remembers_after_a_mistake() -> None:
+@pytest.mark.parametrize("name", ["ResponsesTable", "ThreadsTable"])
+def test_a_table_forgets_on_time_and_remembers_after_a_mistake(name: str) -> None:
     """Expiry is a promise to the user, point-in-time recovery one to the operator."""
-    table = of_type("AWS::DynamoDB::Table")["ResponsesTable"]
+    table = of_type("AWS::DynamoDB::Table")[name]
 
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -470,6 +473,21 @@ def test_the_index_by_owner_is_the_one_that_the_code_reads() -> None:
         "ProjectionType": "INCLUDE",
         "NonKeyAttributes": OwnerIndex.Meta.projection.non_key_attributes,
     }
+
+
+@pytest.mark.parametrize(
+    ("index", "keys"), [(ListedIndex, ["listed_for", "active_at"]), (DueIndex, ["due_shard", "due_at"])]
+)
+def test_the_indexes_of_threads_are_those_that_the_code_reads(index: type[Any], keys: list[str]) -> None:
+    """They change whenever a conversation moves, so they carry keys only."""
+    written = {
+        each["IndexName"]: each
+        for each in of_type("AWS::DynamoDB::Table")["ThreadsTable"]["GlobalSecondaryIndexes"]
+    }[index.Meta.index_name]
+
+    assert [key["AttributeName"] for key in written["KeySchema"]] == keys
+    assert all(hasattr(index, key) for key in keys)
+    assert written["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
 def test_the_bucket_is_private_encrypted_and_forgets() -> None:
@@ -507,7 +525,7 @@ def test_no_permission_is_wider_than_its_use() -> None:
             assert resource != "*"
             assert isinstance(resource, dict), f"not a resource of this stack: {resource}"
             if "Fn::Sub" in resource and "*" in resource["Fn::Sub"]:
-                assert resource["Fn::Sub"] == "${Bucket.Arn}/responses/*"
+                assert resource["Fn::Sub"] in {"${Bucket.Arn}/responses/*", "${Bucket.Arn}/threads/*"}
 
 
 @pytest.mark.parametrize("function", functions())
@@ -520,7 +538,10 @@ def test_every_function_has_a_role_of_its_own(function: str) -> None:
     assert written["ManagedPolicyArns"] == [{"Ref": "UseResponses"}]
 
 
-@pytest.mark.parametrize(("index", "role"), [("open", "SweeperRole"), ("by_owner", "ApiRole")])
+@pytest.mark.parametrize(
+    ("index", "role"),
+    [("open", "SweeperRole"), ("due", "SweeperRole"), ("by_owner", "ApiRole"), ("by_activity", "ApiRole")],
+)
 def test_an_index_is_read_by_one_role_only(index: str, role: str) -> None:
     """They list everybody's responses, so nobody else should be able to."""
     readers = [

@@ -20,6 +20,7 @@ class Settings:
     responses_table: str
     owner_keys_table: str
     api_keys_table: str
+    threads_table: str
     bucket: str
     master_key: str
     """The KMS key that wraps every owner's data key: its id or ARN."""
@@ -82,6 +83,12 @@ class Settings:
     """How long an owner's unwrapped key is kept: as long may a deleted owner's content still open."""
     sealing_key_cache_seconds: float = 30
     """How long it is taken for the owner's newest: as long may a deleted owner still be written for."""
+    context_window: int = 128_000
+    """Tokens of a model whose window the catalogue does not name: bounds what is recalled of a thread."""
+    context_cache_bytes: int = 32_000_000
+    """What a worker remembers of recent threads, about; 0 is nothing."""
+    aws_lambda_function_memory_size: int = 0
+    """Megabytes, as Lambda says itself: near the end of it nothing is remembered. 0 is without end."""
     inline_bytes: int = 200_000
     """Payloads up to this size live in the table, larger ones in the bucket (an item holds 400 KB)."""
 
@@ -108,6 +115,11 @@ class Settings:
         if wrong:
             raise SettingsError("; ".join(wrong))
         return cls(**values)  # type: ignore[arg-type]  # each value was read by its field's own type
+
+    @property
+    def open_seconds(self) -> float:
+        """How long a response can be open at the longest: in the queue, at work, and a day to see to it."""
+        return self.queue_deadline_seconds + self.response_deadline_seconds + 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,10 @@ class Tokens:
         return self.of_text(json.dumps(said, ensure_ascii=False, separators=(",", ":")))
 
 
+AT_MOST = Tokens(lambda text: len(text.encode(errors="surrogatepass")))
+"""Counts by no vocabulary, and never too few: a token is one byte of text at the least."""
+
+
 def of_image(part: Mapping[str, Any]) -> int:
     """Return the tokens of an image part; a detail other than `low` counts as `high`."""
     if part.get("detail") == "low":

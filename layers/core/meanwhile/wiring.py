@@ -6,37 +6,47 @@ from functools import cache
 from typing import Any
 
 from meanwhile import aws
-from meanwhile.domain.request import Request
-from meanwhile.domain.response import Head
+from meanwhile.domain.request import Json
+from meanwhile.memory import is_short
 from meanwhile.operations.accept import Accept
 from meanwhile.operations.accept_once import AcceptOnce
 from meanwhile.operations.authenticate import Authenticate
 from meanwhile.operations.browse import Browse
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.cancel_all import CancelAll
+from meanwhile.operations.choose import Measure
+from meanwhile.operations.context import Context
+from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.delete import Delete
-from meanwhile.operations.end_dead import EndDead
 from meanwhile.operations.ending import Ending
+from meanwhile.operations.expand import Expand
+from meanwhile.operations.fit import Fit
 from meanwhile.operations.follow import Follow
-from meanwhile.operations.overdue import Deadlines
+from meanwhile.operations.forget import Forget
+from meanwhile.operations.join import Join
 from meanwhile.operations.read import Read
-from meanwhile.operations.sweep import Sweep
-from meanwhile.operations.wait import Wait
+from meanwhile.operations.recall import Recall
+from meanwhile.operations.remembered import Remembered
 from meanwhile.operations.watch import Watches
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.blobs import Blobs
+from meanwhile.storage.compactions import Compactions
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
-from meanwhile.storage.stores import Stores
+from meanwhile.storage.stores import Stores, Threads
 from meanwhile.storage.table import Item, bound_to, sharing
+from meanwhile.storage.thread_burial import ThreadBurial
+from meanwhile.storage.thread_log import ThreadLog
+from meanwhile.storage.thread_table import threads_in
+from meanwhile.storage.threads import ThreadStore
 from meanwhile.storage.watches import WatchStore
-from meanwhile.tokens import Tokens
+from meanwhile.tokens import AT_MOST, Tokens
 from meanwhile.vocabulary import Vocabularies
 
 _DAY = 86_400
@@ -97,6 +107,12 @@ def keyring() -> Keyring:
 
 
 @cache
+def expand() -> Expand:
+    """Return what opens compaction items."""
+    return Expand(Compactions(keyring()))
+
+
+@cache
 def stores() -> Stores:
     """Return where responses live."""
     blobs = Blobs(settings().bucket, lambda: aws_client("s3"))
@@ -105,6 +121,70 @@ def stores() -> Stores:
         LeaseStore(items()),
         LogStore(items(), keyring()),
         MarkStore(items(), keyring()),
+    )
+
+
+@cache
+def threads() -> Threads:
+    """Return where threads live."""
+    parts = sharing(threads_in(settings().threads_table), items())
+    blobs = Blobs(settings().bucket, lambda: aws_client("s3"), folder="threads")
+    return Threads(
+        ThreadStore(parts, keyring()),
+        ThreadLog(parts, keyring(), blobs, inline_bytes=settings().inline_bytes),
+        ThreadBurial(parts, blobs),
+    )
+
+
+@cache
+def join() -> Join:
+    """Return what adds responses to their threads."""
+    return Join(
+        threads=threads(),
+        responses=stores().responses,
+        recall=Recall(threads=threads()),
+        count=count,
+        now=now,
+    )
+
+
+def count(owner: str, model: str, item: Json) -> int:
+    """Return what an item costs a model to read; of a compaction, what stands behind it."""
+    counted = tokens(catalogue().encoding_of(model))
+    return sum(counted.of_item(each) for each in expand().shown(owner, [item]))
+
+
+@cache
+def conversing() -> Conversing:
+    """Return what can be done with threads: conversations, their items, and the place of a request."""
+    kept, key = settings().retention_days * _DAY + settings().open_seconds, settings().idempotency_key_seconds
+    fit = Fit(recall=Recall(threads=threads()), measure=measure(), expand=expand())
+    return Conversing.over(join(), read(), now=now, kept_seconds=kept, key_seconds=key, fit=fit)
+
+
+@cache
+def measure() -> Measure:
+    """Return how requests are measured; no vocabulary is read before something is counted."""
+    return Measure(
+        window=lambda request: catalogue().window_for(request, otherwise=settings().context_window),
+        at_most=AT_MOST.of_request,
+        count=lambda request: tokens(catalogue().encoding_of(request.model)).of_request(request),
+    )
+
+
+@cache
+def context() -> Context:
+    """Return what finds out what a model is shown."""
+    return Context(
+        recall=Recall(threads=threads()),
+        measure=measure(),
+        expand=expand(),
+        remembered=Remembered(
+            most_bytes=settings().context_cache_bytes,
+            seconds=settings().key_cache_seconds,
+            now=now,
+            is_short=lambda: is_short(settings().aws_lambda_function_memory_size),
+        ),
     )
 
 
@@ -119,7 +199,12 @@ def queue() -> WorkQueue:
 @cache
 def ending() -> Ending:
     """Return what ends responses from outside."""
-    return Ending(stores=stores(), now=now, unstored_retention_seconds=settings().unstored_retention_seconds)
+    return Ending(
+        stores=stores(),
+        now=now,
+        unstored_retention_seconds=settings().unstored_retention_seconds,
+        join=join(),
+    )
 
 
 @cache
@@ -130,9 +215,10 @@ def accept() -> Accept:
         queue=queue(),
         now=now,
         retention_seconds=settings().retention_days * _DAY,
-        open_seconds=_open_seconds(),
+        open_seconds=settings().open_seconds,
         resend_seconds=settings().resend_seconds,
         watch_seconds=settings().watch_seconds,
+        resolve=conversing().resolve,
     )
 
 
@@ -150,20 +236,10 @@ def accept_once() -> AcceptOnce:
     )
 
 
-def _open_seconds() -> float:
-    """Return how long a response can be open at the longest."""
-    return settings().queue_deadline_seconds + settings().response_deadline_seconds + _DAY
-
-
 @cache
 def read() -> Read:
     """Return what finds responses."""
     return Read(stores=stores(), ending=ending(), now=now)
-
-
-def wait(head: Head, request: Request) -> Wait:
-    """Return what follows one response for a caller that waits for the whole."""
-    return Wait(stores(), read(), head, request)
 
 
 @cache
@@ -199,48 +275,19 @@ def cancel() -> Cancel:
 @cache
 def browse() -> Browse:
     """Return what lists responses."""
-    return Browse(stores=stores(), now=now, open_seconds=_open_seconds())
+    return Browse(stores=stores(), now=now, open_seconds=settings().open_seconds)
 
 
 @cache
 def cancel_all() -> CancelAll:
     """Return what cancels everything of an owner."""
-    return CancelAll(stores=stores(), cancel=cancel(), now=now, open_seconds=_open_seconds())
+    return CancelAll(stores=stores(), cancel=cancel(), now=now, open_seconds=settings().open_seconds)
 
 
 @cache
 def delete() -> Delete:
     """Return what deletes."""
-    return Delete(stores=stores(), read=read(), now=now)
-
-
-@cache
-def deadlines() -> Deadlines:
-    """Return how long a response may take."""
-    return Deadlines(
-        in_queue=settings().queue_deadline_seconds,
-        at_work=settings().response_deadline_seconds,
-        max_attempts=settings().max_attempts,
-    )
-
-
-@cache
-def sweep() -> Sweep:
-    """Return the sweeper's work."""
-    return Sweep(
-        stores=stores(),
-        ending=ending(),
-        queue=queue(),
-        now=now,
-        resend_seconds=settings().resend_seconds,
-        deadlines=deadlines(),
-    )
-
-
-@cache
-def end_dead() -> EndDead:
-    """Return what ends responses whose messages died."""
-    return EndDead(stores=stores(), ending=ending(), now=now, deadlines=deadlines())
+    return Delete(stores=stores(), read=read(), now=now, forget=Forget(threads=threads(), now=now))
 
 
 @cache

@@ -8,8 +8,10 @@ from functools import cache
 
 from meanwhile import wiring
 from meanwhile.operations.claimed import Claim
+from meanwhile.operations.compact import Ask, Compact
+from meanwhile.operations.context import Context
 from meanwhile.operations.ending import Ending
-from meanwhile.operations.run import Ask, Run
+from meanwhile.operations.run import Run
 from meanwhile.operations.work import Work
 from meanwhile.providers.asking import Asking
 from meanwhile.providers.router import Providers
@@ -45,6 +47,8 @@ def work() -> Work:
         ending=wiring.ending(),
         queue=wiring.queue(),
         ask=ask(),
+        compact=Compact(ask=ask(), expand=wiring.expand(), measure=wiring.measure()),
+        context=wiring.context(),
         continues=providers().continues,
         now=wiring.now,
     )
@@ -57,12 +61,16 @@ def work_with(
     ending: Ending,
     queue: WorkQueue,
     ask: Ask,
+    compact: Compact,
+    context: Context | None = None,
     continues: Callable[[str], bool],
     now: Callable[[], float],
 ) -> Work:
     """Return the worker's work over given parts, as chosen in settings."""
     run = Run(
         ask=ask,
+        compact=compact,
+        context=context,
         now=now,
         response_deadline_seconds=chosen.response_deadline_seconds,
         max_attempts=chosen.max_attempts,

@@ -12,6 +12,7 @@ from hypothesis import settings
 from meanwhile import wiring
 from tests.integration.web.world import World, client_of, forget_wiring, sdk_of
 from tests.support import aws
+from tests.support.vocabulary import vocabularies
 
 settings.register_profile("fuzz", max_examples=2500)
 """`make fuzz`: 500 calls of each operation and 10,000 bodies, instead of 20 and 400."""
@@ -29,6 +30,7 @@ def table() -> Iterator[dict[str, Any]]:
             "responses_table": name,
             **aws.new_keys(),
             "api_keys_table": aws.new_api_keys_table(),
+            "threads_table": aws.new_threads_table(),
             "bucket": aws.new_bucket(),
             "work_queue_url": work,
             "solo_queue_url": solo,
@@ -45,7 +47,7 @@ def dynamodb(table: dict[str, Any]) -> Any:  # noqa: ARG001  # moto first
 @pytest.fixture
 def world(table: dict[str, Any], dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Return an empty table, with settings under which nothing waits long."""
-    made = World(monkeypatch, table["responses_table"], dynamodb)
+    made = World(monkeypatch, table["responses_table"], table["threads_table"], dynamodb)
     made.set(**table, local_api_keys=True, poll_seconds=0.005, keep_alive_seconds=5, wait_limit_seconds=5)
     wiring.keyring().current("local")  # as in a process that has served this owner before
     call = BaseClient._make_api_call  # type: ignore[attr-defined]  # the one door of every call
@@ -56,6 +58,7 @@ def world(table: dict[str, Any], dynamodb: Any, monkeypatch: pytest.MonkeyPatch)
         return call(self, name, arguments)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    monkeypatch.setattr(wiring, "vocabularies", vocabularies)
     yield made
     made.clear()
     forget_wiring()

@@ -29,6 +29,10 @@ from tests.integration.web.world import World
 from tests.support.vocabulary import vocabularies
 
 ASKED = {"model": "simulator", "input": "Hello", "background": True}
+TALK = {
+    "items": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}],
+    "metadata": {"a": "b"},
+}
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -63,6 +67,8 @@ def test_every_call_is_answered_as_documented(name: str, client: Any) -> None:
     """No 5xx, no status, header, content type or body that the document does not have."""
     ids = [client.post("/responses", json=ASKED).json()["id"] for _ in range(2)]
     client.post(f"/responses/{ids[0]}/cancel")
+    talk = client.post("/conversations", json=TALK).json()["id"]
+    items = [each["id"] for each in client.get(f"/conversations/{talk}/items").json()["data"]]
     cases = st.one_of(*(OPERATIONS[name].as_strategy(generation_mode=mode) for mode in MODES))
 
     @settings(
@@ -72,10 +78,17 @@ def test_every_call_is_answered_as_documented(name: str, client: Any) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=cases, response_id=st.sampled_from([*ids, None]), model=st.booleans())
-    def call(case: Any, response_id: str | None, model: bool) -> None:  # noqa: FBT001  # drawn
-        if response_id and "response_id" in (case.path_parameters or {}):
-            case.path_parameters["response_id"] = response_id
+    @given(
+        case=cases,
+        response_id=st.sampled_from([*ids, None]),
+        item_id=st.sampled_from([*items, None]),
+        model=st.booleans(),
+    )
+    def call(case: Any, response_id: str | None, item_id: str | None, model: bool) -> None:  # noqa: FBT001  # drawn
+        known = {"response_id": response_id, "item_id": item_id, "conversation_id": response_id and talk}
+        named = {name: known[name] for name in case.path_parameters or {} if known.get(name)}
+        if named:
+            case.path_parameters.update(named)
         if model and isinstance(case.body, dict) and "model" in case.body:
             case.body["model"] = "simulator"  # else hardly any body would get past its first parameter
         case.headers = {**(case.headers or {}), "authorization": "Bearer sk-local"}

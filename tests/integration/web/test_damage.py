@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from meanwhile import wiring
-from tests.integration.web.world import World
+from meanwhile.domain.threads import NewItem
+from tests.integration.web.world import World, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -18,6 +19,26 @@ async def asked(http: httpx.AsyncClient) -> str:
     made = await http.post("/responses", json=ASKED)
     response_id: str = made.json()["id"]
     return response_id
+
+
+async def talk(http: httpx.AsyncClient) -> str:
+    """Make a conversation."""
+    said = {"items": [{"role": "user", "content": "Hello"}], "title": "Rivers"}
+    made = await http.post("/conversations", json=said)
+    conversation_id: str = made.json()["id"]
+    return conversation_id
+
+
+def damage_thread(world: World, conversation_id: str, part: str) -> None:
+    """Flip a bit of what is sealed in the first part of a thread that is called so."""
+    item = next(
+        each
+        for each in world.thread_parts()
+        if each["thread_id"]["S"] == conversation_id and each["part"]["S"].startswith(part)
+    )
+    sealed = bytearray(item["payload"]["B"])
+    sealed[25] ^= 1
+    world.client.put_item(TableName=world.threads, Item=item | {"payload": {"B": bytes(sealed)}})
 
 
 def damage(world: World, response_id: str, part: str) -> None:
@@ -124,3 +145,78 @@ async def test_an_ended_response_is_deleted_without_being_opened(
     await http.delete(f"/responses/{response_id}")
 
     assert "Decrypt" not in world.calls
+
+
+async def test_a_conversation_that_does_not_open_hides_no_other(
+    http: httpx.AsyncClient, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with responses: it is left out of the list, and named in the log."""
+    whole, damaged = await talk(http), await talk(http)
+    damage_thread(world, damaged, "about")
+
+    got = await http.get("/conversations")
+
+    assert [row["id"] for row in got.json()["data"]] == [whole]
+    (record,) = [each for each in caplog.records if each.message == "a conversation that cannot be listed"]
+    assert (vars(record)["thread_id"], vars(record)["error"]) == (damaged, "Tampered")
+
+
+@pytest.mark.parametrize("part", ["head", "about", "items#"])
+async def test_a_conversation_that_does_not_open_can_be_deleted(
+    part: str, http: httpx.AsyncClient, world: World
+) -> None:
+    """Reading it is a server error without a word of it; a stranger hears nothing; then it is gone."""
+    damaged = await talk(http)
+    path, asked_in = f"/conversations/{damaged}", ASKED | {"conversation": damaged}
+    damage_thread(world, damaged, part)
+
+    read = await http.get(f"{path}/items")
+    async with client_of("eve") as eve:
+        theirs = await eve.get(f"{path}/items")
+    answered = await http.post("/responses", json=asked_in)
+    gone = await http.delete(path)
+
+    assert (read.status_code, theirs.status_code, gone.status_code) == (500, 404, 200)
+    assert answered.status_code == (500 if part == "head" else 200)  # which looks at no older items
+    assert not {"Hello", "Rivers"} & set(read.text.split())
+    assert (await http.get(path)).status_code == 404
+    assert (await http.get("/conversations")).json()["data"] == []
+
+
+async def test_a_conversation_that_does_not_open_is_not_left_locked(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """A response that could not be accepted does not run."""
+    damaged = await talk(http)
+    damage_thread(world, damaged, "head")
+
+    for _ in range(2):
+        refused = await http.post("/responses", json=ASKED | {"conversation": damaged})
+        assert refused.status_code == 500
+
+    (head,) = [
+        each
+        for each in world.thread_parts()
+        if each["thread_id"]["S"] == damaged and each["part"]["S"] == "head"
+    ]
+    assert "lock" not in head
+
+
+async def test_a_response_ends_though_its_conversation_does_not_open(
+    http: httpx.AsyncClient, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It adds nothing to what cannot be read, and whoever runs the service reads where."""
+    damaged = await talk(http)
+    asked_in = (await http.post("/responses", json=ASKED | {"conversation": damaged})).json()["id"]
+    item = NewItem(content={"id": "msg_1", "type": "message"}, tokens=1)
+    wiring.threads().log.append("local", damaged, 1, [item], "another", findable=False)
+    damage_thread(world, damaged, "items#0000000001")
+
+    world.finish(asked_in, "Good day")
+
+    assert (await http.get(f"/responses/{asked_in}")).json()["status"] == "completed"
+    (record,) = [each for each in caplog.records if each.message == "a thread that cannot be read"]
+    assert (vars(record)["response_id"], vars(record)["thread_id"]) == (asked_in, damaged)
+    head = wiring.threads().heads.head(damaged)
+    assert head is not None
+    assert head.lock is None

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 ASKED = {"model": "simulator", "input": "Hello", "background": True}
 POLL_AFTER, RETRY_AFTER, SHOULD_RETRY = "openai-poll-after-ms", "retry-after", "x-should-retry"
 NOBODY = f"resp_{'0' * 48}"
+NO_TALK = f"conv_{'0' * 48}"
 
 OPERATIONS = [
     pytest.param(method.upper(), path, id=operation["operationId"])
@@ -69,7 +70,7 @@ async def test_nothing_else_says_when_to_come_back(http: httpx.AsyncClient) -> N
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 async def test_every_operation_names_its_request(method: str, path: str, http: httpx.AsyncClient) -> None:
     """Taken from the document: the id that support asks for is on every answer, and never the same twice."""
-    path = path.format(response_id=NOBODY, model="simulator")
+    path = path.format(response_id=NOBODY, conversation_id=NO_TALK, item_id="msg_1", model="simulator")
 
     first, second = [await http.request(method, path) for _ in range(2)]
     refused = await http.request(method, path, headers={"authorization": "Bearer wrong"})

@@ -113,8 +113,6 @@ async def test_a_special_token_is_text(http: httpx.AsyncClient) -> None:
         {"input": "Hello", "tools": [{"type": "web_search"}]},
         {"input": "Hello", "tool_choice": "required"},
         {"input": "Hello", "truncation": "middle"},
-        {"input": "Hello", "conversation": "conv_1"},
-        {"input": "Hello", "previous_response_id": "resp_1"},
         {"input": "Hello", "unheard_of": 1},
     ],
 )

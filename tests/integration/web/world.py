@@ -1,5 +1,6 @@
 """What stands around the app in these tests: a table, a queue, clients, and a worker played by hand."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,13 +10,14 @@ import openai
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from meanwhile import wiring
+from meanwhile import wiring, worker
 from meanwhile.domain.answer import Answer
 from meanwhile.domain.facts import Fact, Started
 from meanwhile.domain.log import tip_of
 from meanwhile.domain.model_events import Finished, FinishReason, TextDelta, Usage
 from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.transcript import Transcript
+from meanwhile.operations.compact import Compact
 from meanwhile.web.app import app
 
 _LASTING = {wiring.items, wiring.stores, wiring.keyring, wiring.queue, wiring.aws_client}
@@ -51,6 +53,7 @@ class World:
 
     env: pytest.MonkeyPatch
     table: str
+    threads: str
     client: Any
     """Of DynamoDB."""
     calls: list[str] = field(default_factory=list)
@@ -88,11 +91,19 @@ class World:
         found: list[dict[str, Any]] = self.client.scan(TableName=self.table)["Items"]
         return found
 
+    def thread_parts(self) -> list[dict[str, Any]]:
+        """Return all that is stored of threads."""
+        found: list[dict[str, Any]] = self.client.scan(TableName=self.threads)["Items"]
+        return found
+
     def clear(self) -> None:
         """Remove all that is stored."""
         for item in self.items():
             key = {name: item[name] for name in ("response_id", "part")}
             self.client.delete_item(TableName=self.table, Key=key)
+        for item in self.thread_parts():
+            key = {name: item[name] for name in ("thread_id", "part")}
+            self.client.delete_item(TableName=self.threads, Key=key)
 
     def start(self, response_id: str, *words: str) -> Transcript:
         """Do what a worker does until a few words are in the log."""
@@ -126,6 +137,21 @@ class World:
         """End it as failed."""
         end = Ended(status=Status.FAILED, at=int(wiring.now()), code="provider_error", message="It broke.")
         wiring.ending().decide(self._head(response_id), end)
+
+    def work(self, response_id: str) -> None:
+        """Do what a worker does, by the worker's own hand: ask the simulator, see it to its end."""
+        made = worker.work_with(
+            wiring.settings(),
+            stores=wiring.stores(),
+            ending=wiring.ending(),
+            queue=wiring.queue(),
+            ask=worker.ask(),
+            compact=Compact(ask=worker.ask(), expand=wiring.expand(), measure=wiring.measure()),
+            context=wiring.context(),
+            continues=worker.providers().continues,
+            now=wiring.now,
+        )
+        asyncio.run(made.run(made.claim(response_id, alone=True)))
 
     def _head(self, response_id: str) -> Head:
         record = wiring.stores().responses.record(response_id)

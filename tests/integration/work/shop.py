@@ -21,6 +21,7 @@ from meanwhile.settings import Settings
 from meanwhile.worker import work_with
 from tests.support import aws
 from tests.support.clock import Clock
+from tests.support.compacting import compacting
 
 OWNER = "ada"
 DAY = 86_400
@@ -31,6 +32,7 @@ SETTINGS = Settings(
     responses_table="",
     owner_keys_table="",
     api_keys_table="",
+    threads_table="",
     bucket="",
     master_key="",
     work_queue_url="",
@@ -124,6 +126,7 @@ class Shop:
             ending=self.ending,
             queue=self.queue,
             ask=self.models,
+            compact=compacting(self.models),
             continues=lambda model: model in self.models.continuing,
             now=self.clock,
         )

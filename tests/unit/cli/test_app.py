@@ -53,6 +53,28 @@ def test_ask_takes_a_model_and_instructions(answering: FakeService) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "parameter"),
+    [("--after", ID, "previous_response_id"), ("--conversation", f"conv_{'0' * 48}", "conversation")],
+)
+def test_ask_goes_on_where_others_have_stopped(
+    option: str, value: str, parameter: str, answering: FakeService
+) -> None:
+    """Behind a response, or in a conversation: the service knows what was said."""
+    run("ask", "And then?", option, value)
+
+    assert answering.asked[0].body is not None
+    assert answering.asked[0].body[parameter] == value
+
+
+@pytest.mark.parametrize("wrong", [("--after", "conv_1"), ("--after", ID, "--conversation", "conv_1")])
+def test_ask_goes_on_behind_one_thing(wrong: tuple[str, ...], answering: FakeService) -> None:
+    """What cannot be is said before anything is sent."""
+    ran = run("ask", "And then?", *wrong)
+
+    assert (ran.exit_code, answering.asked) == (2, [])
+
+
 def test_the_environment_names_a_model(answering: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever always asks the same one need not type it."""
     monkeypatch.setenv("MEANWHILE_MODEL", "m-2")

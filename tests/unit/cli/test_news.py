@@ -81,5 +81,9 @@ def test_a_call_is_told_when_its_arguments_are_whole(status: str, calls: list[Ca
 
 
 def test_what_is_neither_text_nor_call_is_left_out() -> None:
-    """Reasoning, and items that later versions bring."""
-    assert told(response("completed", output=[{"id": "x", "type": "novelty", "status": "completed"}])) == []
+    """Reasoning, compactions (which have no status), and items that later versions bring."""
+    compaction = {"id": "cmp_1", "type": "compaction", "encrypted_content": "x"}
+    novelty = {"id": "x", "type": "novelty", "status": "completed"}
+
+    assert told(response("completed", output=[compaction, novelty])) == []
+    assert calls_of(response("completed", output=[compaction, novelty])) == []

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from meanwhile.domain.errors import LogCorrupt
 from meanwhile.domain.facts import (
+    Compacted,
     Delta,
+    Dropped,
     Fact,
     GivenUp,
     ItemAdded,
@@ -39,6 +41,7 @@ USAGE = st.builds(
 )
 FACTS: dict[type[Fact], st.SearchStrategy[Fact]] = {
     Started: st.just(Started()),
+    Dropped: st.builds(Dropped, COUNT, st.none() | COUNT, COUNT, COUNT),
     ItemAdded: st.builds(ItemAdded, st.text(min_size=1), st.text(), st.text()),
     PartAdded: st.builds(PartAdded, INDEX, st.text(min_size=1)),
     Delta: st.builds(Delta, INDEX, st.text()),
@@ -46,6 +49,7 @@ FACTS: dict[type[Fact], st.SearchStrategy[Fact]] = {
     PartDone: st.builds(PartDone, INDEX),
     ItemDone: st.builds(ItemDone, INDEX, st.sampled_from(Status)),
     GivenUp: st.builds(GivenUp, INDEX),
+    Compacted: st.builds(Compacted, st.text(), st.none() | USAGE),
     Ended: st.builds(
         Ended,
         status=st.sampled_from(Status),
@@ -92,6 +96,8 @@ def test_no_two_facts_are_stored_alike(facts: list[Fact]) -> None:
         ["e", "nonsense", 0, None, None, None, None],
         ["e", "completed", 0, None, None, None, [1, 2]],
         ["i", "message", "call", "name", "more"],
+        ["c", "sealed"],
+        ["c", "sealed", [1, 2]],
     ],
     ids=str,
 )

@@ -11,13 +11,14 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from meanwhile.domain.events import events
-from meanwhile.domain.facts import Fact
-from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta
+from meanwhile.domain.facts import Compacted, Dropped, Fact, ItemDone, Started
+from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
 from meanwhile.domain.response import Ended, Status
 from tests.unit.domain.histories import (
     BACKGROUND,
     CALL,
     EVERYTHING,
+    FOREGROUND,
     NOW,
     REQUEST,
     TEXT,
@@ -52,6 +53,23 @@ def ended_early(end: Ended) -> list[dict[str, Any]]:
     """Return a stream whose end was decided elsewhere."""
     facts: list[Fact] = [*logged([TextDelta("2 +")]), end]
     return list(events(BACKGROUND, REQUEST, facts))
+
+
+@PLACES
+def test_the_sdk_takes_what_was_dropped_for_progress(background: bool) -> None:  # noqa: FBT001
+    """An event of ours would be of a wrong class there; a second `in_progress` is one that it knows."""
+    facts = logged(TEXT, background=background)
+    facts.insert(int(background), Dropped(3, 40, 0, 2))
+    told = list(events(BACKGROUND if background else FOREGROUND, REQUEST, facts))
+
+    seen = accumulated(told)
+
+    at = next(index for index, event in enumerate(told) if "dropped" in event.get("response", ()))
+    assert (told[at]["type"], told[at]["sequence_number"]) == ("response.in_progress", at)
+    assert told[at]["response"]["dropped"] == {"items": 3, "tokens": 40, "first": 0, "last": 2}
+    assert [event["response"].get("dropped") for event in told[:at]] == [None] * at
+    assert seen[-1].response.output_text == "2 + 2 equals 4."
+    assert seen[-1].response.dropped == told[at]["response"]["dropped"]
 
 
 @PLACES
@@ -164,3 +182,25 @@ def test_an_incomplete_stream_says_why() -> None:
 
     assert last.response.incomplete_details.reason == "max_output_tokens"
     assert last.response.completed_at is None
+
+
+@PLACES
+def test_a_compaction_comes_before_the_answer_that_was_given_behind_it(background: bool) -> None:  # noqa: FBT001
+    """A typed item of the SDK's own, in the stream and in the whole; what it cost is in the usage."""
+    made: list[Fact] = [Compacted("c2VhbGVk", Usage(input_tokens=100, output_tokens=10)), ItemDone(0)]
+    head = BACKGROUND if background else FOREGROUND
+    before = [Started(), *made] if background else made
+
+    told = list(events(head, REQUEST, logged(TEXT, background=background, after=before)))
+
+    for event in told:
+        TYPED.validate_python(event, strict=True)
+    whole = accumulated(told)[-1].response
+    item, message = whole.output
+    assert (item.type, item.encrypted_content, item.id[:4]) == ("compaction", "c2VhbGVk", "cmp_")
+    assert [event["type"] for event in told if event.get("output_index") == 0] == [
+        "response.output_item.added",
+        "response.output_item.done",
+    ]
+    assert message.content[0].text == "2 + 2 equals 4."
+    assert (whole.usage.input_tokens, whole.usage.output_tokens) == (115, 19)

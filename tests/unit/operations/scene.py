@@ -17,16 +17,19 @@ from meanwhile.operations.accept import Accept
 from meanwhile.operations.accept_once import AcceptOnce
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.claimed import Claim, Claimed
+from meanwhile.operations.compact import Ask
+from meanwhile.operations.context import Context
 from meanwhile.operations.delete import Delete
 from meanwhile.operations.end_dead import EndDead
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.overdue import Deadlines
 from meanwhile.operations.read import Read
-from meanwhile.operations.run import Ask, Run
+from meanwhile.operations.run import Run
 from meanwhile.operations.sweep import Sweep
 from meanwhile.queue import WorkMessage, WorkQueue
 from meanwhile.storage.stores import Stores
 from tests.support.clock import Clock
+from tests.support.compacting import compacting
 from tests.support.twin import twin_stores
 
 OWNER = "ada"
@@ -75,10 +78,11 @@ class Script:
         self.asked = 0
         self.closed = 0
         self.beginnings: list[Beginning] = []
+        self.requests: list[Request] = []
 
     async def __call__(self, request: Request, beginning: Beginning) -> AsyncGenerator[ModelEvent, None]:
-        del request
         self.asked += 1
+        self.requests.append(request)
         self.beginnings.append(beginning)
         try:
             for each in self.tries[self.asked - 1]:
@@ -186,15 +190,25 @@ class Scene:
         end = Ended(status=status, at=int(self.clock()), code="server_error", message="It broke.")
         self.ending.decide(head, end)
 
-    def run(self, claimed: Claimed, ask: Ask, *, deadline: float = HOUR, pause: float = 0) -> None:
+    def run(
+        self,
+        claimed: Claimed,
+        ask: Ask,
+        *,
+        deadline: float = HOUR,
+        pause: float = 0,
+        context: Context | None = None,
+    ) -> None:
         """See a claimed response to its end."""
         run = Run(
             ask=ask,
+            compact=compacting(ask),
             now=self.clock,
             response_deadline_seconds=deadline,
             max_attempts=4,
             commit_watched_seconds=pause,
             commit_unwatched_seconds=pause,
+            context=context,
         )
         asyncio.run(run(claimed))
 

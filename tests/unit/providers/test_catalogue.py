@@ -17,6 +17,7 @@ SETTINGS = Settings(
     responses_table="t",
     owner_keys_table="k",
     api_keys_table="a",
+    threads_table="h",
     bucket="b",
     master_key="m",
     work_queue_url="q",
@@ -34,6 +35,7 @@ def test_the_simulators_are_there_without_any_setting() -> None:
         "simulator-slow": 5,
         "simulator-fast": 0,
         "simulator-restarts": 80,
+        "simulator-small": 80,
     }
 
 
@@ -101,7 +103,7 @@ def test_a_model_continues_if_the_catalogue_says_how() -> None:
 
     continuing = {each.id for each in ALONE.list() if alone.continues(each.id)}
 
-    assert continuing == {"simulator", "simulator-slow", "simulator-fast"}
+    assert continuing == {"simulator", "simulator-slow", "simulator-fast", "simulator-small"}
     assert not providers.continues("llama")
     assert not alone.continues("llama")
 

@@ -26,6 +26,7 @@ WHOLE: dict[str, Any] = {
                      {"type": "refusal", "refusal": "No"}]},
         {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "x"}]},
+        {"type": "compaction", "encrypted_content": "x"},
     ],
     "tools": [{"type": "function", "name": "look", "description": "x", "strict": True,
                "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}}],
@@ -36,6 +37,7 @@ WHOLE: dict[str, Any] = {
     "include": ["reasoning.encrypted_content"],
     "temperature": 1, "top_p": 0.5, "presence_penalty": 0, "frequency_penalty": 0, "top_logprobs": 3,
     "max_output_tokens": 100, "max_tool_calls": 3, "truncation": "auto", "service_tier": "auto",
+    "context_management": [{"type": "compaction", "compact_threshold": 5000}],
     "store": True, "background": True, "stream": False, "parallel_tool_calls": True,
     "instructions": "x", "user": "x", "safety_identifier": "x", "prompt_cache_key": "x",
 }  # fmt: skip

@@ -26,7 +26,7 @@ CATALOGUE = Catalogue.load(has_upstream=False)
 ABOUT_THE_CALL = {"self", "extra_headers", "extra_query", "extra_body", "timeout"}
 """What the SDK's method takes and does not send as a parameter."""
 
-ECHOED = {"max_tool_calls", "prompt_cache_key", "safety_identifier", "truncation", "user"}
+ECHOED = {"max_tool_calls", "prompt_cache_key", "safety_identifier", "user"}
 """Stored and shown, though they change nothing."""
 
 

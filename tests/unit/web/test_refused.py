@@ -108,8 +108,7 @@ def test_a_word_that_is_not_offered_is_refused(param: str) -> None:
 
 
 NOT_YET = [
-    "access_programs", "context_management", "conversation", "image", "moderation", "personality",
-    "previous_response_id", "prompt",
+    "access_programs", "image", "moderation", "personality", "prompt",
 ]  # fmt: skip
 
 
@@ -303,7 +302,8 @@ def test_an_unknown_type_is_told_the_types_there_are() -> None:
 
     assert error.message == (
         "Invalid value for 'input[0].type'. Supported values are: "
-        "'message', 'function_call', 'function_call_output', 'reasoning'."
+        "'message', 'function_call', 'function_call_output', 'reasoning', "
+        "'compaction'."
     )
 
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.body import MAX_BYTES, MAX_NESTED, parse_object
-from meanwhile.web.create import _check_tools, to_request
+from meanwhile.web.create import to_request
+from meanwhile.web.options import check_tools
 from meanwhile.web.schemas.base import MAX_PARTS
 from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
 from meanwhile.web.schemas.options import MAX_TOOLS
@@ -131,7 +132,7 @@ def test_as_many_tools_as_there_may_be_are_looked_at_once_each() -> None:
     body = CountInputTokens.model_validate({"tool_choice": "auto"})
     Compared.times = 0
 
-    _check_tools(body, names)
+    check_tools(body, names)
 
     assert Compared.times < len(names)
 

@@ -37,8 +37,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(owners.app, name="owners")
 
 
-def _id(text: str) -> str:
-    if not text.startswith("resp_"):
+def _id(text: str | None) -> str | None:
+    if text is not None and not text.startswith("resp_"):
         raise typer.BadParameter(f"{text!r} is no response's id; they begin with resp_.")
     return text
 
@@ -61,6 +61,12 @@ def ask(
     instructions: Annotated[
         str | None, typer.Option("--instructions", "-i", help="What the model should keep to.")
     ] = None,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="ID", help="Go on behind this response.", callback=_id)
+    ] = None,
+    conversation: Annotated[
+        str | None, typer.Option("--conversation", "-c", metavar="ID", help="Ask in this conversation.")
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Show the answer, or only print the id and leave.")
     ] = True,
@@ -70,10 +76,16 @@ def ask(
     text = _standard_input() if question == "-" else question
     if not text.strip():
         raise typer.BadParameter("The question is empty.", param_hint="QUESTION")
+    if after and conversation:
+        raise typer.BadParameter("Give --after or --conversation, not both.")
     with _session(as_json=as_json) as (session, settings):
         asked = {"model": model or settings.model, "input": text, "background": True}
-        if instructions is not None:
-            asked["instructions"] = instructions
+        said = {
+            "instructions": instructions,
+            "previous_response_id": after,
+            "conversation": conversation,
+        }
+        asked |= {name: value for name, value in said.items() if value is not None}
         code = session.ask(asked, wait=wait)
     raise typer.Exit(code)
 

@@ -92,7 +92,7 @@ def calls_of(response: Json) -> list[Called]:
 
 
 def _is_ready_call(item: Json) -> bool:
-    return (item["type"], item["status"]) == ("function_call", "completed")
+    return bool(item["type"] == "function_call" and item["status"] == "completed")
 
 
 def _said_in(message: Json) -> str:

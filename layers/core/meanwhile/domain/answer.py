@@ -7,12 +7,16 @@ from typing import Any
 from meanwhile.domain.errors import LogCorrupt
 from meanwhile.domain.facts import (
     ARGUMENTS,
+    COMPACTION,
+    ENCRYPTED_CONTENT,
     FUNCTION_CALL,
     MESSAGE,
     OUTPUT_TEXT,
     REASONING,
     REFUSAL,
+    Compacted,
     Delta,
+    Dropped,
     Fact,
     GivenUp,
     ItemAdded,
@@ -23,9 +27,12 @@ from meanwhile.domain.facts import (
     TextDone,
 )
 from meanwhile.domain.ids import derived_id
+from meanwhile.domain.model_events import NOTHING, Usage, together
 from meanwhile.domain.response import Ended, Status
 
 _PREFIX = {MESSAGE: "msg", REASONING: "rs", FUNCTION_CALL: "fc"}
+_WITHOUT_PARTS_NOTHING = {FUNCTION_CALL, COMPACTION}
+"""Items that mean nothing once their only part is gone."""
 
 
 @dataclass(slots=True)
@@ -53,7 +60,7 @@ class Part:
 
 @dataclass(slots=True)
 class Item:
-    """One output item: a message, a function call, or reasoning."""
+    """One output item: a message, a function call, reasoning, or a compaction."""
 
     id: str
     kind: str
@@ -69,14 +76,17 @@ class Item:
 
     def to_json(self) -> dict[str, Any]:
         """Return it in the API's shape, with the text it has so far."""
+        if self.kind == COMPACTION:
+            content = self.parts[0].text if self.parts else ""
+            return {"id": self.id, "type": COMPACTION, ENCRYPTED_CONTENT: content}
         common = {"id": self.id, "type": self.kind, "status": self.status.value}
         if self.kind == FUNCTION_CALL:
             arguments = self.parts[0].text if self.parts else ""
             return common | {"call_id": self.call_id, "name": self.name, "arguments": arguments}
-        content = [part.to_json() for part in self.parts]
+        parts = [part.to_json() for part in self.parts]
         if self.kind == REASONING:
-            return common | {"summary": [], "content": content}
-        return common | {"role": "assistant", "content": content}
+            return common | {"summary": [], "content": parts}
+        return common | {"role": "assistant", "content": parts}
 
 
 @dataclass(slots=True)
@@ -86,8 +96,16 @@ class Answer:
     response_id: str
     background: bool
     started: bool = False
+    dropped: Dropped | None = None
     items: list[Item] = field(default_factory=list)
     end: Ended | None = None
+    spent: Usage | None = NOTHING
+    """What model calls have cost that wrote none of the answer; `None` if a provider did not say."""
+
+    @property
+    def compaction(self) -> dict[str, Any] | None:
+        """What stands for all that came before the answer, in the API's shape; mostly there is nothing."""
+        return next((item.to_json() for item in self.items if item.kind == COMPACTION and item.parts), None)
 
     @property
     def status(self) -> Status:
@@ -107,12 +125,18 @@ class Answer:
         match fact:
             case Started():
                 self.started = True
+            case Dropped():
+                self.dropped = fact
             case ItemAdded(kind, call_id, name):
                 if kind not in _PREFIX:
                     raise LogCorrupt("an item of an unknown kind")
                 item_id = derived_id(_PREFIX[kind], self.response_id, len(self.items))
                 parts = [Part(ARGUMENTS)] if kind == FUNCTION_CALL else []
                 self.items.append(Item(item_id, kind, call_id, name, parts=parts))
+            case Compacted(content, usage):
+                item_id = derived_id("cmp", self.response_id, len(self.items))
+                self.items.append(Item(item_id, COMPACTION, parts=[Part(ENCRYPTED_CONTENT, [content])]))
+                self.spent = together(self.spent, usage)
             case PartAdded(index, kind):
                 self._open(index).parts.append(Part(kind))
             case Delta(index, text):
@@ -135,7 +159,8 @@ class Answer:
         """
         if self.end is not None and self.end.status is Status.CANCELLED:
             return []
-        return [item.to_json() for item in self.items if item.parts or item.kind != FUNCTION_CALL]
+        shown = (item for item in self.items if item.parts or item.kind not in _WITHOUT_PARTS_NOTHING)
+        return [item.to_json() for item in shown]
 
     def _open(self, index: int) -> Item:
         if not 0 <= index < len(self.items) or not self.items[index].is_open:

@@ -8,6 +8,9 @@
     │   ├── KeyNotFound, KeyNotGood   no such API key to manage, or it has ended
     │   ├── OwnerNotFound             nothing is kept of such an owner
     │   ├── ResponseNotFound          no such id, another owner's, deleted, or expired
+    │   ├── ConversationNotFound      the same of a conversation
+    │   ├── ItemNotFound              no such item in it, or deleted
+    │   ├── VersionConflict           it has changed since the caller read it
     │   ├── NotCancellable            it has already ended otherwise
     │   ├── StillRunning              it cannot be deleted yet
     │   ├── TooLarge                  the body is over the limit
@@ -98,6 +101,29 @@ class ResponseNotFound(RequestError):
 
     def __init__(self, response_id: str) -> None:
         super().__init__(f"Response with id '{response_id}' not found.")
+
+
+class ConversationNotFound(RequestError):
+    """No such id for this owner: never made, another owner's, or deleted."""
+
+    def __init__(self, conversation_id: str, *, param: str | None = None) -> None:
+        super().__init__(f"Conversation with id '{conversation_id}' not found.", param=param)
+
+
+class ItemNotFound(RequestError):
+    """The conversation has no such item, or not any more."""
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(f"Item with id '{item_id}' not found.")
+
+
+class VersionConflict(RequestError):
+    """It is not at the version that the caller wants to change: somebody else has changed it since."""
+
+    code = "version_conflict"
+
+    def __init__(self, expected: int, there: int) -> None:
+        super().__init__(f"This is at version {there}, not {expected}: read it again, then change it.")
 
 
 class NotCancellable(RequestError):

@@ -11,7 +11,9 @@ from meanwhile.domain.facts import (
     FUNCTION_CALL,
     REASONING,
     REFUSAL,
+    Compacted,
     Delta,
+    Dropped,
     Fact,
     GivenUp,
     ItemAdded,
@@ -75,13 +77,13 @@ class Events:
     def _event(self, fact: Fact) -> Json:
         items = self.answer.items
         match fact:
-            case Started():
+            case Started() | Dropped():
                 return {"type": "response.in_progress", "response": self._snapshot()}
             case Ended(status=status):
                 # There is no `response.cancelled` event: SDKs turn unknown types into a wrong class.
                 name = "failed" if status is Status.CANCELLED else status.value
                 return {"type": f"response.{name}", "response": self._snapshot()}
-            case ItemAdded():
+            case ItemAdded() | Compacted():
                 index = len(items) - 1
                 return _of_item("response.output_item.added", index, items[index])
             case ItemDone(index) | GivenUp(index):

@@ -16,7 +16,10 @@ from meanwhile.domain.response import Ended, Status
 FIRST_FACT_SEQ = 2
 
 MESSAGE, REASONING, FUNCTION_CALL = "message", "reasoning", "function_call"
+COMPACTION = "compaction"
+"""Kind of the items that stand for everything before them: what a model is shown begins with the newest."""
 OUTPUT_TEXT, REFUSAL, REASONING_TEXT, ARGUMENTS = "output_text", "refusal", "reasoning_text", "arguments"
+ENCRYPTED_CONTENT = "encrypted_content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,47 @@ class GivenUp:
     item: int
 
 
-Fact = Started | ItemAdded | PartAdded | Delta | TextDone | PartDone | ItemDone | GivenUp | Ended
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a model was not shown of its thread: `response.in_progress`, once more. Numbers only.
+
+    Nobody has opened or read it, so deleted items may be among them.
+    """
+
+    items: int
+    tokens: int | None
+    """At the most; `None` if nobody has kept count."""
+    first: int
+    """Its first and last position in the thread; what was pinned in between was shown."""
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What was said before has become a compaction item, always the next index: `response.output_item.added`.
+
+    It comes whole, and its `ItemDone` in the same batch: a crash leaves all of it or nothing.
+    """
+
+    content: str
+    """Sealed (`domain/compaction.py`), as its owner is shown it."""
+    usage: Usage | None
+    """What making it has cost; `None` if the provider did not say."""
+
+
+Fact = (
+    Started
+    | Dropped
+    | ItemAdded
+    | PartAdded
+    | Delta
+    | TextDone
+    | PartDone
+    | ItemDone
+    | GivenUp
+    | Compacted
+    | Ended
+)
 
 
 def to_compact(fact: Fact) -> list[Any]:
@@ -86,6 +129,8 @@ def to_compact(fact: Fact) -> list[Any]:
     match fact:
         case Started():
             return ["s"]
+        case Dropped(items, tokens, first, last):
+            return ["x", items, tokens, first, last]
         case ItemAdded(kind, call_id, name):
             return ["i", kind, call_id, name] if call_id or name else ["i", kind]
         case PartAdded(item, kind):
@@ -100,15 +145,30 @@ def to_compact(fact: Fact) -> list[Any]:
             return ["j", item] if status is Status.COMPLETED else ["j", item, status.value]
         case GivenUp(item):
             return ["g", item]
+        case Compacted(content, usage):
+            return ["c", content, _counts(usage)]
         case Ended():
-            usage = fact.usage and [
-                fact.usage.input_tokens,
-                fact.usage.output_tokens,
-                fact.usage.cached_tokens,
-                fact.usage.cache_write_tokens,
-                fact.usage.reasoning_tokens,
+            return [
+                "e",
+                fact.status.value,
+                fact.at,
+                fact.reason,
+                fact.code,
+                fact.message,
+                _counts(fact.usage),
             ]
-            return ["e", fact.status.value, fact.at, fact.reason, fact.code, fact.message, usage]
+
+
+def _counts(usage: Usage | None) -> list[int] | None:
+    if usage is None:
+        return None
+    return [
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+    ]
 
 
 def from_compact(stored: Sequence[Any]) -> Fact:
@@ -127,6 +187,8 @@ def _from_compact(stored: Sequence[Any]) -> Fact:
     match list(stored):
         case ["s"]:
             return Started()
+        case ["x", items, tokens, first, last]:
+            return Dropped(items, tokens, first, last)
         case ["i", kind, *rest]:
             return ItemAdded(kind, *rest)
         case ["p", item, kind]:
@@ -143,23 +205,30 @@ def _from_compact(stored: Sequence[Any]) -> Fact:
             return ItemDone(item, Status(status))
         case ["g", item]:
             return GivenUp(item)
-        case ["e", status, at, reason, code, message, usage]:
+        case ["c", content, counts]:
+            return Compacted(content, _usage(counts))
+        case ["e", status, at, reason, code, message, counts]:
             return Ended(
                 status=Status(status),
                 at=at,
                 reason=reason,
                 code=code,
                 message=message,
-                usage=usage
-                and Usage(
-                    input_tokens=usage[0],
-                    output_tokens=usage[1],
-                    cached_tokens=usage[2],
-                    cache_write_tokens=usage[3],
-                    reasoning_tokens=usage[4],
-                ),
+                usage=_usage(counts),
             )
     raise LogCorrupt("a fact of an unknown kind")
+
+
+def _usage(counts: Sequence[int] | None) -> Usage | None:
+    if counts is None:
+        return None
+    return Usage(
+        input_tokens=counts[0],
+        output_tokens=counts[1],
+        cached_tokens=counts[2],
+        cache_write_tokens=counts[3],
+        reasoning_tokens=counts[4],
+    )
 
 
 def coalesced(facts: Iterable[Fact]) -> list[Fact]:

@@ -1,6 +1,7 @@
 """Identifiers: random where something is made, derived where it must come out the same twice."""
 
 import hashlib
+import re
 import secrets
 
 HEX_DIGITS = 48
@@ -9,6 +10,11 @@ HEX_DIGITS = 48
 def new_id(prefix: str) -> str:
     """Return an id nobody can guess, `resp_` and 48 hex digits for instance."""
     return f"{prefix}_{secrets.token_hex(HEX_DIGITS // 2)}"
+
+
+def is_id(prefix: str, found: str) -> bool:
+    """Whether this can be an id that `new_id` made: nothing else need be looked for."""
+    return re.fullmatch(f"{prefix}_[0-9a-f]{{{HEX_DIGITS}}}", found) is not None
 
 
 def new_nonce() -> str:

@@ -14,6 +14,29 @@ class Usage:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return what two model calls have cost together."""
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+NOTHING = Usage(input_tokens=0, output_tokens=0)
+
+
+def together(*parts: Usage | None) -> Usage | None:
+    """Return what several model calls have cost; `None` if that is not known of every one."""
+    whole = NOTHING
+    for part in parts:
+        if part is None:
+            return None
+        whole += part
+    return whole
+
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:

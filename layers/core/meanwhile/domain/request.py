@@ -40,6 +40,14 @@ class Request:
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     user: str | None = None
+    previous_response_id: str | None = None
+    conversation: str | None = None
+    place: Json | None = None
+    """Where in a thread it runs (`threads.Place`), once that is decided; sealed with the rest of it."""
+    context_management: Sequence[Json] = field(default_factory=list)
+    """When what the model is shown is compacted first; each entry with a number of tokens."""
+    is_compaction: bool = False
+    """Whether a compaction item is all that is asked for."""
     sampling: Sequence[str] = field(default_factory=list)
     """Which of the sampling parameters the caller set; a provider is sent no others."""
 
@@ -54,6 +62,11 @@ class Request:
         """Rebuild what `to_json` gave; names that a later version dropped are ignored."""
         known = {each.name for each in fields(cls)}
         return cls(**{name: value for name, value in stored.items() if name in known})
+
+    @property
+    def compact_threshold(self) -> int | None:
+        """The number of tokens above which what the model is shown is compacted first."""
+        return min((each["compact_threshold"] for each in self.context_management), default=None)
 
     @property
     def text_format(self) -> Json:

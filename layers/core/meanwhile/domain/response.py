@@ -66,6 +66,8 @@ class Head:
     due_at: int | None = None
     resends: int = 0
     deleted: bool = False
+    thread: str | None = None
+    """The thread it runs in; the request says where."""
 
     @property
     def has_ended(self) -> bool:

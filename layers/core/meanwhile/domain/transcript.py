@@ -36,6 +36,7 @@ from meanwhile.domain.model_events import (
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
+    together,
 )
 from meanwhile.domain.response import Ended, Status
 
@@ -127,7 +128,8 @@ class Transcript:
             elif item.is_open:
                 self._close(out, index, status)
         reason = None if whole else event.reason.value
-        out.add(Ended(status=status, at=at, reason=reason, usage=event.usage))
+        usage = together(self.answer.spent, event.usage)
+        out.add(Ended(status=status, at=at, reason=reason, usage=usage))
 
     def _close(self, out: "_Facts", index: int, status: Status) -> None:
         parts = self.answer.items[index].parts

@@ -4,10 +4,11 @@ As in recorded traffic and in the Open Responses specification.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from meanwhile.domain.answer import Answer
-from meanwhile.domain.facts import from_compact, to_compact
+from meanwhile.domain.facts import Dropped, from_compact, to_compact
 from meanwhile.domain.model_events import Usage
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Record, Status
@@ -16,9 +17,17 @@ Json = dict[str, Any]
 
 
 def response_object(
-    head: Head, request: Request, status: Status, output: list[Json], end: Ended | None
+    head: Head,
+    request: Request,
+    status: Status,
+    output: list[Json],
+    end: Ended | None,
+    dropped: Dropped | None = None,
 ) -> Json:
-    """Return the whole response object as `GET /responses/{id}` shows it."""
+    """Return the whole response object as `GET /responses/{id}` shows it.
+
+    `dropped` is an addition of ours, and only there if something was.
+    """
     completed = end is not None and end.status is Status.COMPLETED
     failed = end is not None and end.status is Status.FAILED
     return {
@@ -36,8 +45,8 @@ def response_object(
         "model": request.model,
         "output": output,
         "parallel_tool_calls": request.parallel_tool_calls,
-        "previous_response_id": None,
-        "conversation": None,
+        "previous_response_id": request.previous_response_id,
+        "conversation": {"id": request.conversation} if request.conversation else None,
         "prompt_cache_key": request.prompt_cache_key,
         "reasoning": {"effort": None, "summary": None} | (request.reasoning or {}),
         "safety_identifier": request.safety_identifier,
@@ -55,12 +64,12 @@ def response_object(
         "usage": usage_object(end.usage) if end and end.usage else None,
         "user": request.user,
         "metadata": dict(request.metadata),
-    }
+    } | ({"dropped": asdict(dropped)} if dropped else {})
 
 
 def of_answer(head: Head, request: Request, answer: Answer) -> Json:
     """Return the response object as of an answer folded from the log."""
-    return response_object(head, request, answer.status, answer.output(), answer.end)
+    return response_object(head, request, answer.status, answer.output(), answer.end, answer.dropped)
 
 
 def of_record(record: Record, result: Mapping[str, Any]) -> Json:
@@ -68,12 +77,15 @@ def of_record(record: Record, result: Mapping[str, Any]) -> Json:
     end = from_compact(result["end"])
     if record.request is None or not isinstance(end, Ended):
         raise TypeError("a result belongs to a request and an end")
-    return response_object(record.head, record.request, end.status, result["output"], end)
+    said = from_compact(result["dropped"]) if "dropped" in result else None
+    dropped = said if isinstance(said, Dropped) else None
+    return response_object(record.head, record.request, end.status, result["output"], end, dropped)
 
 
 def result_of(answer: Answer, end: Ended) -> Json:
     """Return what is stored when a response ends: all that its log said that readers still want."""
-    return {"output": answer.output(), "end": to_compact(end)}
+    dropped = {"dropped": to_compact(answer.dropped)} if answer.dropped else {}
+    return {"output": answer.output(), "end": to_compact(end)} | dropped
 
 
 def usage_object(usage: Usage) -> Json:

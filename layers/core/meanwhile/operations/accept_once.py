@@ -3,7 +3,8 @@
 With an idempotency key, the key is taken first, for the id that the response will have; then the response
 is written where nothing of it is yet, all of it or none. Whoever comes with a key that is taken reads that
 response, and writes it if nobody has: so a call that died between the two writes is completed, and a call
-that was only slow finds its response there and touches nothing.
+that was only slow finds its response there and touches nothing. The conversation that it runs in is locked
+in between, for that very id: locking it again, for what repeats the call, is locking it once.
 
 Without one, the response leaves a trace: what an SDK sends again a little later is led to it.
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.attempt import IDEMPOTENCY_KEY, Attempt, Taken, Trace
-from meanwhile.domain.errors import InvalidRequest, LogCorrupt, ResponseNotFound, Unavailable
+from meanwhile.domain.errors import InvalidRequest, LogCorrupt, RequestError, ResponseNotFound, Unavailable
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head, Status
 from meanwhile.operations.accept import Accept
@@ -40,7 +41,9 @@ class AcceptOnce:
         """Return the response that answers this request: two calls for a new one, three with a key.
 
         Raises:
-            InvalidRequest: The key was used for another request, or for a response that is gone.
+            InvalidRequest: The key was used for another request, or for a response that is gone; or what it
+                continues cannot be continued.
+            ConversationNotFound: Not there, not theirs, or deleted.
             Unavailable: It could not be stored; with a key it is safe to try again.
             OwnerDeleted: The owner's key is destroyed.
         """
@@ -87,13 +90,30 @@ class AcceptOnce:
             if not request.store and now >= keyed.created_at + self.unstored_retention_seconds:
                 raise _gone()  # never written, or written, ended and forgotten: nobody can tell any more
             head = replace(head, id=keyed.response_id)
-        until = self.accept.watched_until(head, request)
-        if self.stores.responses.accept_once(head, request, watched_until=until):
-            self.accept.send(head)
-            return Taken(head=head, replayed=False)
-        there = self._there(owner, head.id)
+        return self._written(head, request)
+
+    def _written(self, head: Head, request: Request) -> Taken:
+        """Write a response under the id that its key has, unless another call under the key does so first."""
+        try:
+            placed, request = self.accept.placed(head, request)
+        except RequestError:
+            there = self._there(head.owner, head.id)
+            if there is None:
+                raise
+            return Taken(
+                head=there, replayed=True
+            )  # another call has placed it; who is in its way came later
+        until = self.accept.watched_until(placed, request)
+        with self.accept.or_let_go(placed):
+            is_written = self.stores.responses.accept_once(placed, request, watched_until=until)
+        if is_written:
+            self.accept.send(placed)
+            return Taken(head=placed, replayed=False)
+        there = self._there(head.owner, head.id)
         if there is None:
             raise Unavailable("somebody else is writing this response")
+        if there.has_ended:
+            self.accept.let_go(placed)  # it had before we locked
         return Taken(head=there, replayed=True)
 
     def _there(self, owner: str, response_id: str) -> Head | None:

@@ -70,9 +70,10 @@ class Browse:
         return self.stores.responses.of_owner(owner, behind=behind, since=since, page=page)
 
     def _opened(self, row: Listed) -> list[_Row]:
-        """Return the row with its model, or none if it does not open."""
+        """Return the row with its model; none if it does not open, or is not a response to its owner."""
         try:
-            return [_Row(row.head, self.stores.responses.model_of(row))]
+            model = self.stores.responses.model_of(row)
+            return [] if model is None else [_Row(row.head, model)]
         except LogCorrupt as error:
             about = {"response_id": row.head.id} | named(error)
             logger.error("a response that cannot be listed", extra=about)

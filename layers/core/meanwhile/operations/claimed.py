@@ -105,6 +105,11 @@ class Claimed:
             return self.answer
         raise Unavailable("the log kept moving")
 
+    @property
+    def owner(self) -> str:
+        """Whose it is; known once it was opened."""
+        return self._opened().owner
+
     def can_continue(self) -> bool:
         """Whether the request's model goes on from a beginning that it is given."""
         return self.request is not None and self._continues(self.request.model)

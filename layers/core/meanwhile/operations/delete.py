@@ -1,12 +1,16 @@
 """Delete: remove a response that has ended, for its owner."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.errors import LogCorrupt, ResponseNotFound, StillRunning
+from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.operations.read import Read
 from meanwhile.storage.stores import Stores
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +20,8 @@ class Delete:
     stores: Stores
     read: Read
     now: Callable[[], float]
+    forget: Callable[[Head, Request | None], None] | None = None
+    """Removes what it has left in threads, by its request, or, of one that ran in none, by its head alone."""
 
     def __call__(self, owner: str, response_id: str) -> None:
         """Remove it; from the first write on, readers do not find it.
@@ -32,7 +38,11 @@ class Delete:
             raise ResponseNotFound(response_id)
         if not head.has_ended:
             head = self._ended_by_its_log(head)
+        request = self._request(head)
+        # Before, so that a crash in between leaves nothing; after, for who began to continue it meanwhile.
+        self._forget(head, request)
         self.stores.responses.bury(head, now=self.now())
+        self._forget(head, request)
 
     def _ended_by_its_log(self, head: Head) -> Head:
         try:
@@ -43,3 +53,17 @@ class Delete:
         if end is None:
             raise StillRunning
         return replace(head, status=end.status)
+
+    def _request(self, head: Head) -> Request | None:
+        """Return the request of one that ran in a thread, for it says where."""
+        if head.thread is None:
+            return None
+        try:
+            return self.read.record(head.owner, head.id, result=False)[1]
+        except LogCorrupt:
+            logger.error("what it left in a thread stays", extra={"response_id": head.id})
+            return None
+
+    def _forget(self, head: Head, request: Request | None) -> None:
+        if self.forget is not None and head.store and (head.thread is None or request is not None):
+            self.forget(head, request)

@@ -26,6 +26,8 @@ class Ending:
     stores: Stores
     now: Callable[[], float]
     unstored_retention_seconds: float
+    join: Callable[[Head, Answer], None] | None = None
+    """Adds what an ended response has said to its thread; called only for those that run in one."""
 
     def decide(self, head: Head, end: Ended) -> Answer:
         """Append an end, unless one is there; return the answer with the end that won.
@@ -61,9 +63,14 @@ class Ending:
         return answer.end is not None
 
     def finish(self, head: Head, answer: Answer) -> None:
-        """Write result and head of an answer that has ended. Safe to repeat: the log says the same."""
+        """Write result and head of an answer that has ended. Safe to repeat: the log says the same.
+
+        Its thread comes first: a response whose head has ended has joined, and holds no conversation.
+        """
         if answer.end is None:
             raise ValueError("the answer has not ended")
+        if head.thread is not None and self.join is not None:
+            self.join(head, answer)
         self.stores.responses.end(self.ended(head, answer.end), result_of(answer, answer.end))
         logger.info("response ended", extra={"response_id": head.id, "status": answer.end.status.value})
 

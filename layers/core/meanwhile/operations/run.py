@@ -1,14 +1,17 @@
 """Run: ask a model for one claimed response, and log what it says until there is an end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meanwhile.domain.answer import Answer
-from meanwhile.domain.continuation import Beginning, Step, resumption
+from meanwhile.domain.continuation import Step, resumption
 from meanwhile.domain.errors import (
+    ConversationNotFound,
     InvalidRequest,
+    LogCorrupt,
     NotContinued,
     ProviderBroken,
     ProviderBusy,
@@ -16,22 +19,22 @@ from meanwhile.domain.errors import (
     ProviderRejected,
 )
 from meanwhile.domain.facts import Fact
-from meanwhile.domain.model_events import ModelEvent
 from meanwhile.domain.request import Request
-from meanwhile.domain.response import Ended
+from meanwhile.domain.response import Ended, Status
 from meanwhile.domain.transcript import Transcript
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.commit import Commit
+from meanwhile.operations.compact import Ask, Compact
+from meanwhile.operations.context import Context, Shown
 from meanwhile.operations.ending import failed
 from meanwhile.operations.overdue import attempts_exhausted, deadline_exceeded, interrupted
+
+logger = logging.getLogger(__name__)
 
 _CALLS = 3
 """Model calls of one claim whose streams may break, but for those that have gone on with an answer."""
 _CONTINUATIONS = 50
 """Model calls of one claim in all: what cuts a connection every minute keeps no answer from its end."""
-
-Ask = Callable[[Request, Beginning], AsyncGenerator[ModelEvent, None]]
-"""Asks a model for what stands behind a beginning; an empty one is that of every answer."""
 
 
 class PutDown(Exception):
@@ -48,11 +51,14 @@ class Run:
 
     ask: Ask
     """Asks the request's model, waiting patiently at first (`providers/retry.py`)."""
+    compact: Compact
     now: Callable[[], float]
     response_deadline_seconds: float
     max_attempts: int
     commit_watched_seconds: float
     commit_unwatched_seconds: float
+    context: Context | None = None
+    """Finds what the model is shown of the thread that a request runs in; without it, its own input."""
 
     async def __call__(self, claimed: Claimed) -> None:
         """Return once the response has ended, in its log and in its head.
@@ -92,7 +98,7 @@ class Run:
             left = first + self.response_deadline_seconds - self.now()
             try:
                 async with asyncio.timeout(left) as limit:
-                    end = await self._converse(claimed, claimed.request, answer, commit)
+                    end = await self._from_context(claimed, claimed.request, answer, commit)
             except TimeoutError:
                 if not limit.expired():
                     raise  # somebody else's, and a bug
@@ -106,6 +112,44 @@ class Run:
         if claimed.lease.attempts > self.max_attempts:
             return attempts_exhausted(at=self.now())
         return None
+
+    async def _from_context(
+        self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
+    ) -> Ended | None:
+        """Ask with what the request continues, compacted where it is wanted; or make only the compaction."""
+        shown = await self._shown(claimed, request, answer, commit)
+        if isinstance(shown, Ended):
+            return shown
+        try:
+            facts = await self.compact.facts_for(claimed.owner, answer, request, shown)
+        except (ProviderError, InvalidRequest) as error:
+            return self._end_of(error)
+        commit.add(_applied(answer, facts))
+        if request.is_compaction:
+            return Ended(status=Status.COMPLETED, at=int(self.now()), usage=answer.spent)
+        asked = await asyncio.to_thread(self.compact.behind, claimed.owner, answer, shown.request)
+        return await self._converse(claimed, asked, answer, commit)
+
+    async def _shown(
+        self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
+    ) -> Shown | Ended:
+        """Return what the model is asked, with what it continues; or the end, if that cannot be."""
+        try:
+            shown = await asyncio.to_thread(self._recalled, claimed.owner, request)
+        except InvalidRequest as refused:
+            return failed(refused.narrow_code or "invalid_request", refused.message, at=self.now())
+        except ConversationNotFound as gone:
+            return failed("conversation_not_found", gone.message, at=self.now())
+        except LogCorrupt:
+            logger.error("a thread that cannot be read", extra={"response_id": claimed.response_id})
+            return failed("server_error", "What was said before cannot be read.", at=self.now())
+        if shown.dropped is not None and shown.dropped != answer.dropped:
+            commit.add(_applied(answer, [shown.dropped]))
+        return shown
+
+    def _recalled(self, owner: str, request: Request) -> Shown:
+        shown = Shown(request=request) if self.context is None else self.context(owner, request)
+        return replace(shown, request=self.compact.expanded(owner, shown.request))
 
     async def _converse(
         self, claimed: Claimed, request: Request, answer: Answer, commit: Commit
@@ -129,10 +173,8 @@ class Run:
                 error = ProviderBroken("the provider's stream stopped without its own end")
             except NotContinued as refused:
                 error, continues, is_refused = refused, False, True
-            except ProviderRejected as final:
-                return failed(final.code, str(final), at=self.now())
-            except InvalidRequest as final:
-                return failed(final.narrow_code or ProviderRejected.code, final.message, at=self.now())
+            except (ProviderRejected, InvalidRequest) as final:
+                return self._end_of(final)
             except (ProviderBusy, ProviderBroken) as broken:
                 error = broken
             if not has_spoken and not is_refused:
@@ -145,8 +187,14 @@ class Run:
                 return interrupted(at=self.now())
             if fruitless >= _CALLS:
                 break
+        return self._end_of(error)
+
+    def _end_of(self, error: ProviderError | InvalidRequest) -> Ended:
+        """Return the end that an error of the model's side makes, unless it is worth another try later."""
         if isinstance(error, ProviderBusy):
             raise PutDown(error.retry_after or 30)
+        if isinstance(error, InvalidRequest):
+            return failed(error.narrow_code or ProviderRejected.code, error.message, at=self.now())
         return failed(error.code or "provider_error", str(error), at=self.now())
 
 

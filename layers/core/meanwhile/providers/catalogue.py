@@ -9,6 +9,8 @@ from importlib.resources import files
 from typing import Any, Literal, Self, get_args
 
 from meanwhile.domain.errors import InvalidRequest
+from meanwhile.domain.request import Request
+from meanwhile.domain.window import Window
 
 UNKNOWN_ENCODING: Literal["cl100k_base"] = "cl100k_base"
 """What an unknown model's tokens are counted by: it loads faster than the newer one and mostly finds more."""
@@ -81,6 +83,29 @@ class Catalogue:
             if fnmatchcase(model_id, pattern.id):
                 return replace(pattern, id=model_id)
         raise InvalidRequest(f"The model '{model_id}' does not exist.", param="model", code="model_not_found")
+
+    def known(self, model_id: str) -> ModelEntry | None:
+        """Return what is known about the model, if anything is."""
+        try:
+            return self.find(model_id)
+        except InvalidRequest:
+            return None
+
+    def encoding_of(self, model_id: str) -> str:
+        """Return the vocabulary that a model's tokens are counted by; also of a model that is no more."""
+        entry = self.known(model_id)
+        return entry.encoding if entry else UNKNOWN_ENCODING
+
+    def window_for(self, request: Request, *, otherwise: int) -> Window:
+        """Return the window of a request's model; `otherwise` is that of one whose window is not known."""
+        entry = self.known(request.model)
+        return Window.of(
+            entry.context_window if entry else None,
+            otherwise=otherwise,
+            asked=request.max_output_tokens,
+            most=entry.max_output_tokens if entry else None,
+            sees_images=entry is None or entry.images,
+        )
 
     def list(self) -> Sequence[ModelEntry]:
         """Return the models known by name, in the catalogue's order."""

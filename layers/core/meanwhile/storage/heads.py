@@ -19,6 +19,7 @@ def head_item(items: type[Item], head: Head) -> Item:
         resends=head.resends,
         due_at=head.due_at,
         open_shard=shard_of(head.id, SHARDS),
+        thread=head.thread,
     )
 
 
@@ -57,4 +58,5 @@ def to_head(item: Item) -> Head:
         due_at=None if item.due_at is None else int(item.due_at),
         resends=int(item.resends or 0),
         deleted=bool(item.deleted),
+        thread=item.thread,
     )

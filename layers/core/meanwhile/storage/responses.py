@@ -86,7 +86,8 @@ class ResponseStore:
     def _accepted(self, head: Head, request: Request, watched_until: float) -> list[Item]:
         lease = new_lease(self._items, head, watched_until=watched_until)
         first = head_item(self._items, head)
-        first.payload = self._keyring.seal(head.owner, head.id).close(pack({"model": request.model}), HEAD)
+        listed = {"model": request.model} | ({"hidden": True} if request.is_compaction else {})
+        first.payload = self._keyring.seal(head.owner, head.id).close(pack(listed), HEAD)
         return [first, lease, self._content(head, REQUEST, request.to_json())]
 
     def record(self, response_id: str, *, owner: str | None = None, result: bool = True) -> Record | None:
@@ -178,11 +179,11 @@ class ResponseStore:
                 if item.part == HEAD and not item.deleted:
                     yield Listed(to_head(item), item.payload or b"")
 
-    def model_of(self, row: Listed) -> str:
-        """Open what a list shows of a response besides its head."""
+    def model_of(self, row: Listed) -> str | None:
+        """Open what a list shows of a response besides its head; `None` if it shows nothing of it."""
         seal = self._keyring.seal(row.head.owner, row.head.id)
-        model: str = unpack(seal.open(row.sealed, HEAD))["model"]
-        return model
+        listed = unpack(seal.open(row.sealed, HEAD))
+        return None if listed.get("hidden") else listed["model"]
 
     def postpone(self, head: Head, *, due_at: int, resends: int) -> bool:
         """Say when to look again; `False` if another sweep said so first, or it has ended."""

@@ -94,6 +94,7 @@ class Item(Model):
     resends = NumberAttribute(null=True)
     open_shard = UnicodeAttribute(null=True)
     due_at = NumberAttribute(null=True)
+    thread = UnicodeAttribute(null=True)
     open_index = OpenIndex()
     owner_index = OwnerIndex()
 

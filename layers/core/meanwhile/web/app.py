@@ -6,7 +6,16 @@ from starlette.middleware import Middleware
 from meanwhile import observability
 from meanwhile.web.envelope import Envelope
 from meanwhile.web.errors import HANDLERS
-from meanwhile.web.routes import about, all_responses, input_tokens, models, responses
+from meanwhile.web.routes import (
+    about,
+    all_responses,
+    compact,
+    conversation_items,
+    conversations,
+    input_tokens,
+    models,
+    responses,
+)
 
 
 def create_app() -> FastAPI:
@@ -22,7 +31,16 @@ def create_app() -> FastAPI:
         middleware=[Middleware(Envelope)],
         exception_handlers=HANDLERS,
     )
-    for routes in (all_responses, responses, input_tokens, models, about):
+    for routes in (
+        all_responses,
+        compact,
+        responses,
+        input_tokens,
+        conversations,
+        conversation_items,
+        models,
+        about,
+    ):
         made.include_router(routes.router)
     return made
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from meanwhile.domain.attempt import IDEMPOTENCY_KEY
 from meanwhile.web.attempts import KEY_PATTERN, REPLAYED
+from meanwhile.web.etags import ETAG_PATTERN
 
 Documented = dict[int | str, dict[str, Any]]
 
@@ -13,22 +13,40 @@ def schema(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
-def takes(name: str) -> dict[str, Any]:
+def takes(name: str, *, required: bool = True) -> dict[str, Any]:
     """Document a JSON body."""
-    return {"requestBody": {"required": True, "content": schema(name)}}
+    return {"requestBody": {"required": required, "content": schema(name)}}
 
 
-IDEMPOTENT: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": IDEMPOTENCY_KEY,
-            "in": "header",
-            "description": "Sent again with the same body, it gets the same response; with another, a 400.",
-            "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
-        }
-    ]
-}
+def headers(**described: tuple[str, str]) -> dict[str, Any]:
+    """Document headers that a route reads by itself: what each is for, and its pattern."""
+    return {
+        "parameters": [
+            {
+                "name": name.replace("_", "-"),
+                "in": "header",
+                "description": description,
+                "schema": {"type": "string", "pattern": pattern},
+            }
+            for name, (description, pattern) in described.items()
+        ]
+    }
+
+
+IDEMPOTENT = headers(
+    Idempotency_Key=(
+        "Sent again with the same body, it gets the same answer; with another, a 400.",
+        f"^{KEY_PATTERN}$",
+    )
+)
 """Documents the header by which a call is known when it comes again."""
+
+FOR_A_VERSION = headers(
+    If_Match=("The ETag that the change is for; another there is a 412.", f"^({ETAG_PATTERN}|[*])$")
+)
+UNLESS_KNOWN = headers(
+    If_None_Match=("The ETag that is known; the same there is a 304.", f"^({ETAG_PATTERN}|[*])$")
+)
 
 
 def _header(description: str) -> dict[str, Any]:
@@ -51,16 +69,23 @@ _EVENTS = {
 
 
 def returns(
-    name: str, *, poll_after: bool = False, replayed: bool = False, streams: bool = False
+    name: str,
+    *,
+    poll_after: bool = False,
+    replayed: bool = False,
+    streams: bool = False,
+    versioned: bool = False,
 ) -> Documented:
     """Document the answer when all went well."""
-    headers = dict(_REQUEST_ID)
+    sent = dict(_REQUEST_ID)
     if poll_after:
-        headers["openai-poll-after-ms"] = _header("When to ask again, while the response runs.")
+        sent["openai-poll-after-ms"] = _header("When to ask again, while the response runs.")
     if replayed:
-        headers[REPLAYED] = _header("`true` if an earlier call has made this response.")
+        sent[REPLAYED] = _header("`true` if an earlier call has made this response.")
+    if versioned:
+        sent["etag"] = _header("The version, for `If-Match` and `If-None-Match`.")
     content = schema(name) | (_EVENTS if streams else {})
-    return {200: {"description": "Done.", "headers": headers, "content": content}}
+    return {200: {"description": "Done.", "headers": sent, "content": content}}
 
 
 def _failure(description: str, **headers: str) -> dict[str, Any]:
@@ -81,3 +106,8 @@ FAILURES: Documented = {
         x_should_retry="`false` if a retry could have its effect twice.",
     ),
 }
+
+NOT_MODIFIED: Documented = {
+    304: {"description": "It is as it was.", "headers": _REQUEST_ID | {"etag": _header("The version.")}}
+}
+CHANGED_SINCE: Documented = {412: _failure("It is at another version: read it again, then change it.")}

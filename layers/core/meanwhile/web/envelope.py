@@ -19,7 +19,7 @@ from meanwhile.web import errors
 from meanwhile.web.unexpected import Stopped
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_EXPOSED = "x-request-id, openai-poll-after-ms, retry-after, x-should-retry, idempotent-replayed"
+_EXPOSED = "x-request-id, openai-poll-after-ms, retry-after, x-should-retry, idempotent-replayed, etag"
 _PREFLIGHT_SECONDS = "7200"
 
 
@@ -62,7 +62,7 @@ def _preflight(asked: Headers) -> Response:
     return Response(
         status_code=HTTPStatus.NO_CONTENT,
         headers={
-            "access-control-allow-methods": "GET,POST,DELETE,OPTIONS",
+            "access-control-allow-methods": "GET,POST,PATCH,DELETE,OPTIONS",
             "access-control-allow-headers": asked.get("access-control-request-headers", "*"),
             "access-control-max-age": _PREFLIGHT_SECONDS,
         },

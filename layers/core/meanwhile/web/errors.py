@@ -12,7 +12,9 @@ from starlette.responses import JSONResponse
 from starlette.types import Scope
 
 from meanwhile.domain.errors import (
+    ConversationNotFound,
     InvalidRequest,
+    ItemNotFound,
     NotAuthenticated,
     NotPermitted,
     OwnerDeleted,
@@ -22,6 +24,7 @@ from meanwhile.domain.errors import (
     StreamEnded,
     TooLarge,
     Unavailable,
+    VersionConflict,
 )
 from meanwhile.domain.request import Json
 from meanwhile.web.unexpected import described
@@ -66,6 +69,9 @@ _ROWS: dict[type[ServiceError], _Row] = {
     NotPermitted: _Row(HTTPStatus.FORBIDDEN),
     OwnerDeleted: _Row(HTTPStatus.FORBIDDEN),
     ResponseNotFound: _Row(HTTPStatus.NOT_FOUND),
+    ConversationNotFound: _Row(HTTPStatus.NOT_FOUND),
+    ItemNotFound: _Row(HTTPStatus.NOT_FOUND),
+    VersionConflict: _Row(HTTPStatus.PRECONDITION_FAILED),
     ModelNotFound: _Row(HTTPStatus.NOT_FOUND),
     UnknownUrl: _Row(HTTPStatus.NOT_FOUND),
     WrongMethod: _Row(HTTPStatus.METHOD_NOT_ALLOWED),

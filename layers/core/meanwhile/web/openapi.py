@@ -16,12 +16,48 @@ from meanwhile.web.schemas.answers import (
     ResponseDeleted,
     ResponseList,
 )
-from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
+from meanwhile.web.schemas.conversations import (
+    AddItems,
+    ChangeConversation,
+    CreateConversation,
+    EditItem,
+    ForkConversation,
+    UpdateConversation,
+)
+from meanwhile.web.schemas.create import CompactResponse, CountInputTokens, CreateResponse
+from meanwhile.web.schemas.shown_compaction import CompactedResponse
+from meanwhile.web.schemas.shown_conversations import (
+    Conversation,
+    ConversationDeleted,
+    ConversationItem,
+    ConversationItemList,
+    ConversationList,
+    ItemEdited,
+)
+
+_BODIES = (
+    AddItems,
+    ChangeConversation,
+    CompactResponse,
+    CountInputTokens,
+    CreateConversation,
+    CreateResponse,
+    EditItem,
+    ForkConversation,
+    UpdateConversation,
+)
 
 _ANSWERS = (
     CancelledAll,
+    CompactedResponse,
+    Conversation,
+    ConversationDeleted,
+    ConversationItem,
+    ConversationItemList,
+    ConversationList,
     Failure,
     InputTokens,
+    ItemEdited,
     ItemList,
     Model,
     ModelList,
@@ -40,7 +76,7 @@ def document(app: FastAPI) -> Json:
     """Return the document of an app."""
     found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     _, schemas = models_json_schema(
-        [(model, "validation") for model in (CountInputTokens, CreateResponse, *_ANSWERS)],
+        [(model, "validation") for model in (*_BODIES, *_ANSWERS)],
         ref_template="#/components/schemas/{model}",
     )
     components = found["components"]

@@ -27,6 +27,8 @@ _EXPECTED = {
 _TAG = repr(TAG).strip("'")
 """As pydantic writes it where it lists the tags it knows."""
 
+_TEXT_OR_OBJECT = {"text_or_object()", "text_or_any_object()"}
+
 _ROLES = "'user', 'assistant', 'system' or 'developer'"
 
 _NOT_YET = {
@@ -36,7 +38,7 @@ _NOT_YET = {
     "apply_patch_call_output",
     "code_interpreter",
     "code_interpreter_call",
-    "compaction",
+    "compaction_trigger",
     "computer",
     "computer_call",
     "computer_call_output",
@@ -131,7 +133,7 @@ def _no_member(error: Mapping[str, Any], path: tuple[Any, ...]) -> InvalidReques
     found = error["input"]
     if not isinstance(found, dict):
         expected = (
-            "a string or an object" if error["ctx"]["discriminator"] == "text_or_object()" else "an object"
+            "a string or an object" if error["ctx"]["discriminator"] in _TEXT_OR_OBJECT else "an object"
         )
         param = param_of(path)
         return _error(f"Invalid type for '{param}': expected {expected}.", param, "invalid_type")

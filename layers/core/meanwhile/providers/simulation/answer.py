@@ -10,6 +10,7 @@ from meanwhile.providers.simulation.context import Context
 from meanwhile.providers.simulation.facts import facts_for
 from meanwhile.providers.simulation.fitting import fitting
 from meanwhile.providers.simulation.prose import prose
+from meanwhile.providers.simulation.summary import summary_of
 from meanwhile.providers.simulation.tokens import tokens_of
 
 INTRODUCTION = "I am a simulator, not a language model: I only repeat what I was given."
@@ -41,6 +42,9 @@ class Answer:
 
 def answer_to(request: Request) -> Answer:
     """Return everything the simulator will say, before any limit cuts it."""
+    summary = summary_of(request)
+    if summary is not None:
+        return Answer(text=summary)
     context = Context.of(request)
     reasoning = _reasoning(request, context)
     tools = _tools_to_call(request, context)

@@ -80,11 +80,15 @@ def texts_of(request: Request) -> Iterator[str]:
         yield json.dumps(tool)
 
 
-def _turn(item: Json) -> Turn:
+def parts_of(item: Json) -> Sequence[Mapping[str, Any]]:
+    """Return the parts of a message; a plain string has none."""
     content = item.get("content")
-    parts = content if isinstance(content, list) else []
-    images = sum(isinstance(part, Mapping) and part.get("type") == "input_image" for part in parts)
-    return Turn(str(item.get("role", "user")), _text(content), images)
+    return [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+
+
+def _turn(item: Json) -> Turn:
+    images = sum(part.get("type") == "input_image" for part in parts_of(item))
+    return Turn(str(item.get("role", "user")), _text(item.get("content")), images)
 
 
 def _text(content: Any) -> str:

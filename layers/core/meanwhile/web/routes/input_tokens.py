@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from meanwhile import wiring
+from meanwhile.operations.count_input import CountInput
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import read_body
 from meanwhile.web.create import to_counted
@@ -17,12 +18,18 @@ router = APIRouter(tags=["Responses"])
 @router.post("/responses/input_tokens", operation_id="countInputTokens",
              openapi_extra=takes("CountInputTokens"),
              responses=FAILURES | returns("InputTokens"))  # fmt: skip
-async def count(request: Request, owner: Owner) -> JSONResponse:  # noqa: ARG001  # only callers we know
+async def count(request: Request, owner: Owner) -> JSONResponse:
     """Count the tokens that a model would read: an estimate, for the exact number is the provider's."""
-    counted = await run_in_threadpool(_counted, await read_body(request))
+    counted = await run_in_threadpool(_counted, owner, await read_body(request))
     return JSONResponse({"object": "response.input_tokens", "input_tokens": counted})
 
 
-def _counted(raw: bytes) -> int:
-    asked, encoding = to_counted(raw, wiring.catalogue())
-    return wiring.tokens(encoding).of_request(asked)
+def _counted(owner: str, raw: bytes) -> int:
+    asked = to_counted(raw, wiring.catalogue())
+    count_input = CountInput(
+        resolve=wiring.conversing().resolve,
+        context=wiring.context(),
+        expand=wiring.expand(),
+        count=wiring.measure().count,
+    )
+    return count_input(owner, asked)

@@ -55,6 +55,7 @@ _CREATED = returns("Response", poll_after=True, streams=True, replayed=True)
 async def create(request: Request, owner: Owner) -> Response:
     """Ask a model. With `background` the answer comes at once, with `stream` bit by bit, else at the end."""
     asked, digest = await run_in_threadpool(to_asked, await read_body(request), wiring.catalogue())
+    await run_in_threadpool(wiring.expand().check, owner, asked)
     attempt = attempt_of(request.headers, digest)
     accept = wiring.accept_once()
     if not is_known_again(request.headers):

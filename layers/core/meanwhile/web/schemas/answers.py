@@ -2,15 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from meanwhile.web.schemas.base import ItemStatus
-
-
-class Shown(BaseModel):
-    """Everything in it is always there, null where there is nothing."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+from meanwhile.web.schemas.shown import DroppedItems, Shown
 
 
 class FailureDetail(Shown):
@@ -115,7 +110,15 @@ class ShownReasoning(Shown):
     encrypted_content: str = ""
 
 
-OutputItem = ShownMessage | ShownFunctionCall | ShownReasoning
+class ShownCompaction(Shown):
+    """What stands for everything before it."""
+
+    id: str
+    type: Literal["compaction"]
+    encrypted_content: str
+
+
+OutputItem = ShownMessage | ShownFunctionCall | ShownReasoning | ShownCompaction
 Item = OutputItem | ShownFunctionCallOutput
 
 
@@ -179,6 +182,12 @@ class IncompleteDetails(Shown):
     reason: Literal["max_output_tokens", "content_filter"]
 
 
+class ResponseConversation(Shown):
+    """The conversation that it runs in."""
+
+    id: str
+
+
 class Response(Shown):
     """One answer: where it stands, and what was asked."""
 
@@ -197,7 +206,7 @@ class Response(Shown):
     output: list[OutputItem]
     parallel_tool_calls: bool
     previous_response_id: str | None
-    conversation: None
+    conversation: ResponseConversation | None
     prompt_cache_key: str | None
     reasoning: ShownReasoningOptions
     safety_identifier: str | None
@@ -215,6 +224,8 @@ class Response(Shown):
     usage: Usage | None
     user: str | None
     metadata: dict[str, str]
+    dropped: DroppedItems | None = None
+    """Only there if something was; an addition of ours."""
 
 
 class ResponseDeleted(Shown):

@@ -34,7 +34,7 @@ def only(*honoured: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-STRING, ARRAY = f"{TAG}string", f"{TAG}array"
+STRING, ARRAY, OBJECT = f"{TAG}string", f"{TAG}array", f"{TAG}object"
 
 Includable = Literal[
     "file_search_call.results",
@@ -91,6 +91,13 @@ def text_or_list(value: Any) -> str | None:
     if isinstance(value, str):
         return STRING
     return ARRAY if isinstance(value, list) else None
+
+
+def text_or_any_object(value: Any) -> str | None:
+    """Tell a string from an object of one kind."""
+    if isinstance(value, str):
+        return STRING
+    return OBJECT if isinstance(value, dict | BaseModel) else None
 
 
 def text_or_object(value: Any) -> str | None:

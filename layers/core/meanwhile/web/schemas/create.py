@@ -1,4 +1,4 @@
-"""The bodies of `POST /responses` and of `POST /responses/input_tokens`, which is a part of the other."""
+"""The bodies of `POST /responses`, of `POST /responses/input_tokens` and of `POST /responses/compact`."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,17 +8,20 @@ from pydantic_core import PydanticKnownError
 from meanwhile.web.schemas.base import (
     ARRAY,
     MAX_PARTS,
+    OBJECT,
     STRING,
     Content,
     Includable,
     NotYet,
     Setting,
     listed,
+    text_or_any_object,
     text_or_list,
 )
 from meanwhile.web.schemas.items import InputItem
 from meanwhile.web.schemas.options import (
     MAX_TOOLS,
+    ContextManagement,
     FunctionTool,
     ReasoningOptions,
     StreamOptions,
@@ -61,6 +64,21 @@ Input = Annotated[
 ]
 
 
+class ConversationId(Setting):
+    """A conversation, by its id."""
+
+    id: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+Conversation = Annotated[
+    Annotated[str, Field(min_length=1, max_length=256), Tag(STRING)] | Annotated[ConversationId, Tag(OBJECT)],
+    Discriminator(text_or_any_object),
+]
+
+
+PreviousId = Annotated[str, Field(min_length=1, max_length=256)]
+
+
 class CountInputTokens(Setting):
     """What a model would read, and which model: all that counts as input. Null means the default."""
 
@@ -74,9 +92,15 @@ class CountInputTokens(Setting):
     reasoning: ReasoningOptions | None = None
     truncation: Literal["auto", "disabled"] | None = None
 
-    conversation: NotYet = None
+    conversation: Conversation | None = None
+    previous_response_id: PreviousId | None = None
+
     personality: NotYet = None
-    previous_response_id: NotYet = None
+
+
+ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"]
+CacheKey = Annotated[str, Field(max_length=128)]
+Retention = Literal["in_memory", "in-memory", "24h"]
 
 
 class CreateResponse(CountInputTokens):
@@ -93,6 +117,7 @@ class CreateResponse(CountInputTokens):
     max_tool_calls: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] | None = None
     max_output_tokens: Annotated[int, Field(ge=16, le=_MOST_TOKENS)] | None = None
     include: Annotated[list[Includable], listed(most=64)] | None = None
+    context_management: Annotated[list[ContextManagement], listed(most=1)] | None = None
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -100,17 +125,31 @@ class CreateResponse(CountInputTokens):
     frequency_penalty: Penalty | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
-    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"] | None = None
+    service_tier: ServiceTier | None = None
     safety_identifier: Annotated[str, Field(max_length=128)] | None = None
-    prompt_cache_key: Annotated[str, Field(max_length=128)] | None = None
+    prompt_cache_key: CacheKey | None = None
     prompt_cache_options: dict[str, Any] | None = None
     """Hints for a cache; taken and not used, for they do not change the answer."""
-    prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None
+    prompt_cache_retention: Retention | None = None
     """As above."""
     user: Annotated[str, Field(max_length=512)] | None = None
 
     access_programs: NotYet = None
-    context_management: NotYet = None
     image: NotYet = None
     moderation: NotYet = None
     prompt: NotYet = None
+
+
+class CompactResponse(Setting):
+    """What to compact (`input`, `previous_response_id` or both), and by which model."""
+
+    model: ModelId
+    input: Input | None = None
+    previous_response_id: PreviousId | None = None
+    instructions: Content | None = None
+    service_tier: ServiceTier | None = None
+    prompt_cache_key: CacheKey | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    prompt_cache_retention: Retention | None = None
+
+    image: NotYet = None

@@ -142,11 +142,20 @@ class Reasoning(Said):
     encrypted_content: Content | None = None
 
 
+class Compaction(Said):
+    """What stands for everything before it: made here, and opened here alone."""
+
+    id: ItemId | None = None
+    type: Literal["compaction"]
+    encrypted_content: Content
+
+
 InputItem = Annotated[
     Annotated[InputMessage, Tag(f"{TAG}message")]
     | Annotated[AssistantMessage, Tag(f"{TAG}message of assistant")]
     | Annotated[FunctionCall, Tag(f"{TAG}function_call")]
     | Annotated[FunctionCallOutput, Tag(f"{TAG}function_call_output")]
-    | Annotated[Reasoning, Tag(f"{TAG}reasoning")],
+    | Annotated[Reasoning, Tag(f"{TAG}reasoning")]
+    | Annotated[Compaction, Tag(f"{TAG}compaction")],
     Discriminator(item_type),
 ]

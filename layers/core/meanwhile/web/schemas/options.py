@@ -19,6 +19,9 @@ from meanwhile.web.schemas.base import (
 MAX_TOOLS = 128
 """As in the API."""
 
+MIN_THRESHOLD = 1_000
+"""Tokens; as in the API. Below, a summary is hardly shorter than what it stands for."""
+
 
 class FunctionTool(Setting):
     """A function that the model may ask the caller to call."""
@@ -104,6 +107,14 @@ class ReasoningOptions(Setting):
     context: Annotated[Literal["auto", "current_turn", "all_turns"] | None, only("auto")] = None
     """Which earlier thoughts the model sees: what the provider shows it, and no choice here."""
     mode: Annotated[str | None, only("standard")] = None
+
+
+class ContextManagement(Setting):
+    """When what the model would be shown is compacted before it is asked."""
+
+    type: Literal["compaction"]
+    compact_threshold: Annotated[int, Field(ge=MIN_THRESHOLD, le=2**31 - 1)] | None = None
+    """Tokens; null is four fifths of the model's window."""
 
 
 class StreamOptions(Setting):

@@ -1,0 +1,123 @@
+"""Compact: have a model sum up what it would be shown, where that is wanted or is too long."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from meanwhile.domain.answer import Answer
+from meanwhile.domain.compaction import (
+    MAX_SUMMARY,
+    Compaction,
+    divided,
+    divided_with_turn,
+    shortened,
+    summary_request,
+    with_originals,
+)
+from meanwhile.domain.continuation import Beginning
+from meanwhile.domain.errors import ProviderBroken, ProviderRejected
+from meanwhile.domain.facts import Compacted, ItemDone
+from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
+from meanwhile.domain.request import Request
+from meanwhile.domain.window import without_images
+from meanwhile.operations.choose import Measure
+from meanwhile.operations.context import Shown
+from meanwhile.operations.expand import Expand
+
+_CALLS = 3
+"""Model calls for one summary whose streams may break."""
+
+Ask = Callable[[Request, Beginning], AsyncGenerator[ModelEvent, None]]
+"""Asks a model for what stands behind a beginning; an empty one is that of every answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compact:
+    """Makes the compaction item of a response, at most one, always its first item.
+
+    It is not made again by who goes on with an answer that has one; nor by who goes on with one that has
+    begun without.
+    """
+
+    ask: Ask
+    expand: Expand
+    measure: Measure
+
+    async def facts_for(
+        self, owner: str, answer: Answer, request: Request, shown: Shown
+    ) -> list[Compacted | ItemDone]:
+        """Return the facts of the item, to be written together; none if none is wanted, or it is there.
+
+        `shown` is what the model would be shown of the request, its compaction items expanded.
+
+        Raises:
+            ProviderError: There is no summary, for this reason.
+        """
+        if answer.items or not await asyncio.to_thread(self._is_wanted, request, shown):
+            return []
+        divide = divided_with_turn if request.is_compaction else divided
+        older, kept = divide(shown.request.input)
+        if not older and not request.is_compaction:
+            return []
+        summary, usage = await self._summary(summary_request(shown.request, older))
+        made = Compaction(summary=summary, kept=shortened(kept))
+        content = await asyncio.to_thread(self.expand.compactions.close, owner, made)
+        return [Compacted(content, usage), ItemDone(0)]
+
+    def expanded(self, owner: str, request: Request) -> Request:
+        """Return a request with its compaction items opened, for its model: one that cannot see is told so.
+
+        Raises:
+            Tampered, OwnerDeleted: As `Expand` does.
+            InvalidRequest: There is no such model any more.
+        """
+        shown = self.expand.request(owner, request)
+        if shown is request or self.measure.window(request).sees_images:
+            return shown
+        return replace(shown, input=[without_images(item) for item in shown.input])
+
+    def behind(self, owner: str, answer: Answer, shown: Request) -> Request:
+        """Return what the model is shown once the answer has its compaction item; else the same."""
+        item = answer.compaction
+        if item is None:
+            return shown
+        return replace(shown, input=with_originals(self.expand(owner, item), shown.input))
+
+    def _is_wanted(self, request: Request, shown: Shown) -> bool:
+        most = request.compact_threshold
+        if request.is_compaction or most is None:
+            return request.is_compaction
+        # What was recalled was counted when it was written; the rest is bounded first, for that is cheap.
+        own = request if shown.recalled else shown.request
+        if shown.recalled + self.measure.at_most(own) <= most:
+            return False
+        return shown.recalled + self.measure.count(own) > most
+
+    async def _summary(self, request: Request) -> tuple[str, Usage | None]:
+        """Ask until there is a summary, and return it with what it has cost."""
+        for _ in range(_CALLS - 1):
+            said: list[str] = []
+            try:
+                return await self._asked(request, said)
+            except ProviderBroken:
+                if not said:
+                    raise  # it was asked patiently already, and never said a word
+        return await self._asked(request, [])
+
+    async def _asked(self, request: Request, said: list[str]) -> tuple[str, Usage | None]:
+        async with aclosing(self.ask(request, Beginning())) as events:
+            async for event in events:
+                match event:
+                    case TextDelta(text):
+                        said.append(text)
+                    case Finished(reason, usage):
+                        return _summary_in("".join(said), reason), usage
+        raise ProviderBroken("the provider's stream stopped without its own end")
+
+
+def _summary_in(text: str, reason: FinishReason) -> str:
+    """Return the summary; one that the model could not write to its end is still one."""
+    if reason is FinishReason.CONTENT_FILTER or not text.strip():
+        raise ProviderRejected("The model wrote no summary of the conversation.")
+    return text.strip()[:MAX_SUMMARY]

@@ -1,0 +1,35 @@
+"""Count input: how many tokens a request would cost to read, with what it continues."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from meanwhile.domain.compaction import last_compaction
+from meanwhile.domain.request import Request
+from meanwhile.operations.context import Context
+from meanwhile.operations.expand import Expand
+from meanwhile.operations.resolve import Resolve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountInput:
+    """By the counts that were made when things were written. Nothing is locked, written or opened for it."""
+
+    resolve: Resolve
+    context: Context
+    expand: Expand
+    count: Callable[[Request], int]
+
+    def __call__(self, owner: str, request: Request) -> int:
+        """Return the tokens; with `truncation: auto` those that are left where not all fits.
+
+        Raises:
+            InvalidRequest, ConversationNotFound: What it continues cannot be continued; or a compaction in it
+                does not open.
+        """
+        self.expand.check(owner, request)
+        place, before = self.resolve.look(owner, request)
+        if last_compaction(request.input) is not None:
+            return self.count(self.expand.request(owner, request))
+        if place is None:
+            return self.count(replace(request, input=[*before, *request.input]))
+        return self.context.tokens(owner, request, place)

@@ -1,0 +1,47 @@
+"""Fit: what a model's window cannot hold is refused before it is stored."""
+
+from dataclasses import dataclass
+
+from meanwhile.domain.request import Request
+from meanwhile.domain.response import Head
+from meanwhile.domain.threads import Place
+from meanwhile.domain.window import stands_alone
+from meanwhile.operations.choose import Measure, Piece, Room, choose
+from meanwhile.operations.expand import Expand
+from meanwhile.operations.recall import Recall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Called once a request has its place; takes no call and no vocabulary unless it gets close.
+
+    The worker looks again, at what is there by then.
+    """
+
+    recall: Recall
+    measure: Measure
+    expand: Expand
+
+    def __call__(self, head: Head, request: Request) -> None:
+        """Let pass what fits, or can be made to fit by leaving out what stands before.
+
+        Outside of threads nothing is refused for a model whose window the catalogue does not name: its
+        provider says so itself.
+
+        Raises:
+            InvalidRequest: `context_length_exceeded`, with the numbers.
+        """
+        room = Room(self.measure, self.expand.request(head.owner, request))
+        place = Place.from_json(request.place) if request.place is not None else None
+        if place is None and not room.window.is_known:
+            return
+        if not room.takes(0):
+            raise room.exceeded(0)
+        if place is None or request.truncation == "auto" or stands_alone(request):
+            return
+        if place.tokens is not None and room.takes(place.tokens):
+            return
+        entries = self.recall.back(head.owner, place.path, below=place.position)
+        chosen = choose(map(Piece, entries), room)
+        if chosen.left_out is not None:
+            raise room.exceeded(chosen.left_out)

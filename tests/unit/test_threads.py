@@ -1,0 +1,28 @@
+"""Threads under every accident, checked by Hypothesis over stores in memory: many long lives, quickly.
+
+They are the same lives each time, so that one that fails was broken by a change. To try others, run with
+`derandomize` off and `--hypothesis-seed`.
+"""
+
+from hypothesis import settings
+
+from meanwhile.storage.stores import Stores, Threads
+from tests.support.thread_machine import ThreadMachine
+from tests.support.thread_twin import twin_threads
+from tests.support.twin import twin_stores
+
+
+class InMemory(ThreadMachine):
+    """Every operation over the twins alone."""
+
+    def stores(self) -> Stores:
+        return twin_stores()
+
+    def threads(self) -> Threads:
+        return twin_threads()
+
+
+InMemory.TestCase.settings = settings(
+    max_examples=250, stateful_step_count=40, deadline=None, derandomize=True
+)
+TestThreads = InMemory.TestCase
