@@ -47,6 +47,17 @@ def texts(items: list[Any]) -> list[str]:
 # ── Added ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_lists_that_are_sent_as_null_come_back_as_lists(http: httpx.AsyncClient) -> None:
+    """SDKs send back what other servers gave them, and iterate over what we give."""
+    said = {"type": "output_text", "text": "Hello.", "annotations": None, "logprobs": None}
+    path = await talk(http)
+
+    await http.post(f"{path}/items", json={"items": [{"role": "assistant", "content": [said]}]})
+
+    ((part,),) = (item["content"] for item in await rows(http, path))
+    assert part == said | {"annotations": [], "logprobs": []}
+
+
 async def test_items_of_every_kind_come_back_as_inputs_do(http: httpx.AsyncClient) -> None:
     """With an id of their own and a status, their content as parts: one form, however they were written."""
     path = await talk(http)

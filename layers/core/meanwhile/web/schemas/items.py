@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from meanwhile.web.params import TAG
 from meanwhile.web.schemas.base import (
@@ -49,6 +49,12 @@ class OutputText(Said):
     text: Content
     annotations: Objects | None = Field(default_factory=list)
     logprobs: Objects | None = Field(default_factory=list)
+
+    @field_validator("annotations", "logprobs")
+    @classmethod
+    def _never_null(cls, given: Objects | None) -> Objects:
+        """Take `null` for none of them: readers are promised a list."""
+        return given or []
 
 
 class Refusal(Said):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, RootModel
 
 from meanwhile.web.schemas.answers import (
+    ShownCompaction,
     ShownFunctionCall,
     ShownFunctionCallOutput,
     ShownMessage,
@@ -86,12 +87,17 @@ class ConversationReasoning(ShownReasoning, Versioned):
     """What a model thought."""
 
 
+class ConversationCompaction(ShownCompaction, Versioned):
+    """What stands for everything before it."""
+
+
 class ConversationItem(
     RootModel[
         ConversationMessage
         | ConversationFunctionCall
         | ConversationFunctionCallOutput
         | ConversationReasoning
+        | ConversationCompaction
     ]
 ):
     """An item of a conversation."""
