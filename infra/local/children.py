@@ -35,6 +35,7 @@ class Children:
     def __init__(self) -> None:
         self._guard: asyncio.subprocess.Process | None = None
         self._running: dict[int, Child] = {}
+        self._outputs: list[asyncio.BaseTransport] = []
 
     async def start_guard(self) -> None:
         """Start the guard; comes before every other child."""
@@ -67,8 +68,10 @@ class Children:
             os.close(write)
         child = self._running[process.pid] = Child(process, output)
         self._tell_guard("+", child.pid)
-        loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), os.fdopen(read, "rb"))
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(output), os.fdopen(read, "rb")
+        )
+        self._outputs = [*(each for each in self._outputs if not each.is_closing()), transport]
         return child
 
     def kill(self, child: Child, how: signal.Signals = signal.SIGKILL) -> None:
@@ -100,6 +103,8 @@ class Children:
         if self._guard is not None and self._guard.stdin is not None:
             self._guard.stdin.close()
             await _all_ended([self._guard], patience)
+        for output in self._outputs:  # the end of some may not have been read yet
+            output.close()
 
     def _tell_guard(self, sign: str, group: int) -> None:
         if self._guard is not None and self._guard.stdin is not None:

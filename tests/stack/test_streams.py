@@ -204,7 +204,7 @@ def test_text_comes_long_before_the_end(sdk: OpenAI, upstream: Upstream) -> None
 
 def test_newer_readers_displace_the_oldest_which_can_resume(stack: LocalStack, sdk: OpenAI) -> None:
     """A client that left holds its execution until it is wanted; one that is there is told where it was."""
-    oldest = opened(sdk, "Write 40 words.", model="simulator-slow")
+    oldest = opened(sdk, "Write 80 words.", model="simulator-slow")
     told = [next(oldest)]
     response_id = told[0].response.id
     eventually(lambda: watched(stack, response_id))  # else a newer one might be the first to watch
@@ -215,6 +215,6 @@ def test_newer_readers_displace_the_oldest_which_can_resume(stack: LocalStack, s
     rest = resumed(sdk, response_id, told[-1].sequence_number)
 
     assert displaced.value.code == "stream_displaced"
-    assert text_of([*told, *rest]) == simulated("Write 40 words.")
+    assert text_of([*told, *rest]) == simulated("Write 80 words.")
     for stream in newer:
         stream.close()
