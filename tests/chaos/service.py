@@ -10,7 +10,7 @@ from typing import Any
 
 from functions.sweeper import handler as sweeper
 from functions.worker import handler as work_handler
-from meanwhile import aws, wiring, worker
+from meanwhile import api, aws, wiring, worker
 from meanwhile.domain.attempt import Attempt
 from meanwhile.domain.errors import ServiceError
 from meanwhile.domain.request import Json, Request
@@ -132,13 +132,13 @@ class _Listener(logging.Handler):
 def begin(owner: str, said: Sequence[str]) -> str:
     """Make a conversation that says this; return its id."""
     items = [NewItem(content=item_of(each, f"msg_{index}"), tokens=1) for index, each in enumerate(said)]
-    return wiring.conversing().conversations.create(owner, items=items).id
+    return api.conversing().conversations.create(owner, items=items).id
 
 
 def accept(owner: str, request: Request, key: str | None) -> str:
     """Take a request; return its id."""
     attempt = Attempt(digest=b"the same", key=key)
-    return wiring.accept_once()(owner, request, attempt).head.id
+    return api.accept_once()(owner, request, attempt).head.id
 
 
 def work(records: Sequence[dict[str, Any]]) -> list[str]:
@@ -155,7 +155,7 @@ def sweep() -> int:
 
 def cancel(owner: str, response_id: str) -> str:
     """Cancel; return the status that its owner is told."""
-    status: str = wiring.cancel()(owner, response_id)["status"]
+    status: str = api.cancel()(owner, response_id)["status"]
     return status
 
 

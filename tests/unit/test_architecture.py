@@ -22,7 +22,7 @@ ROOMS = {
     "storage": {"domain", "storage"},
     "providers": {"domain", "providers", "settings"},
     "operations": {"domain", "operations", "storage", "queue", "settings", "providers.port"},
-    "web": {"domain", "operations", "web", "wiring", "settings", "providers", "observability"},
+    "web": {"api", "domain", "operations", "web", "wiring", "settings", "providers", "observability"},
     "cli": {
         "cli",
         "settings",

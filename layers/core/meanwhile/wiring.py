@@ -1,6 +1,5 @@
 """Puts the parts together, once per process and when first needed. The one place that reads the clock."""
 
-import asyncio
 import time
 from functools import cache
 from typing import Any
@@ -8,30 +7,17 @@ from typing import Any
 from meanwhile import aws
 from meanwhile.domain.request import Json
 from meanwhile.memory import is_short
-from meanwhile.operations.accept import Accept
-from meanwhile.operations.accept_once import AcceptOnce
-from meanwhile.operations.authenticate import Authenticate
-from meanwhile.operations.browse import Browse
-from meanwhile.operations.cancel import Cancel
-from meanwhile.operations.cancel_all import CancelAll
 from meanwhile.operations.choose import Measure
 from meanwhile.operations.context import Context
-from meanwhile.operations.conversing import Conversing
-from meanwhile.operations.delete import Delete
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.expand import Expand
-from meanwhile.operations.fit import Fit
-from meanwhile.operations.follow import Follow
-from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import Join
 from meanwhile.operations.read import Read
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.remembered import Remembered
-from meanwhile.operations.watch import Watches
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
-from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.compactions import Compactions
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
@@ -45,7 +31,6 @@ from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.thread_table import threads_in
 from meanwhile.storage.threads import ThreadStore
-from meanwhile.storage.watches import WatchStore
 from meanwhile.tokens import AT_MOST, Tokens
 from meanwhile.vocabulary import Vocabularies
 
@@ -75,16 +60,6 @@ def vocabularies() -> Vocabularies:
 def tokens(encoding: str) -> Tokens:
     """Return what counts tokens by one vocabulary, which is read now if it was not before."""
     return Tokens(vocabularies().counter(encoding))
-
-
-@cache
-def authenticate() -> Authenticate:
-    """Return what knows who calls."""
-    return Authenticate(
-        ApiKeys(sharing(api_keys_in(settings().api_keys_table), items())),
-        now=now,
-        cache_seconds=settings().api_key_cache_seconds,
-    )
 
 
 @cache
@@ -155,14 +130,6 @@ def count(owner: str, model: str, item: Json) -> int:
 
 
 @cache
-def conversing() -> Conversing:
-    """Return what can be done with threads: conversations, their items, and the place of a request."""
-    kept, key = settings().retention_days * _DAY + settings().open_seconds, settings().idempotency_key_seconds
-    fit = Fit(recall=Recall(threads=threads()), measure=measure(), expand=expand())
-    return Conversing.over(join(), read(), now=now, kept_seconds=kept, key_seconds=key, fit=fit)
-
-
-@cache
 def measure() -> Measure:
     """Return how requests are measured; no vocabulary is read before something is counted."""
     return Measure(
@@ -208,86 +175,9 @@ def ending() -> Ending:
 
 
 @cache
-def accept() -> Accept:
-    """Return what takes requests."""
-    return Accept(
-        stores=stores(),
-        queue=queue(),
-        now=now,
-        retention_seconds=settings().retention_days * _DAY,
-        open_seconds=settings().open_seconds,
-        resend_seconds=settings().resend_seconds,
-        watch_seconds=settings().watch_seconds,
-        resolve=conversing().resolve,
-    )
-
-
-@cache
-def accept_once() -> AcceptOnce:
-    """Return what takes requests, each once however often it is sent."""
-    return AcceptOnce(
-        stores=stores(),
-        accept=accept(),
-        read=read(),
-        now=now,
-        key_seconds=settings().idempotency_key_seconds,
-        trace_seconds=settings().retry_seconds,
-        unstored_retention_seconds=settings().unstored_retention_seconds,
-    )
-
-
-@cache
 def read() -> Read:
     """Return what finds responses."""
     return Read(stores=stores(), ending=ending(), now=now)
-
-
-@cache
-def follow() -> Follow:
-    """Return what streams responses."""
-    watches = Watches(
-        watches=WatchStore(items()),
-        leases=stores().leases,
-        now=now,
-        seconds=settings().watch_seconds,
-        per_response=settings().streams_per_response,
-        per_owner=settings().streams_per_owner,
-    )
-    return Follow(
-        stores=stores(),
-        read=read(),
-        watches=watches,
-        clock=time.monotonic,
-        sleep=asyncio.sleep,
-        fast_seconds=settings().tail_fast_seconds,
-        slow_seconds=settings().tail_slow_seconds,
-        silence_seconds=settings().keep_alive_seconds,
-        limit_seconds=settings().wait_limit_seconds,
-    )
-
-
-@cache
-def cancel() -> Cancel:
-    """Return what cancels."""
-    return Cancel(read=read(), ending=ending(), now=now)
-
-
-@cache
-def browse() -> Browse:
-    """Return what lists responses."""
-    return Browse(stores=stores(), now=now, open_seconds=settings().open_seconds)
-
-
-@cache
-def cancel_all() -> CancelAll:
-    """Return what cancels everything of an owner."""
-    return CancelAll(stores=stores(), cancel=cancel(), now=now, open_seconds=settings().open_seconds)
-
-
-@cache
-def delete() -> Delete:
-    """Return what deletes."""
-    return Delete(stores=stores(), read=read(), now=now, forget=Forget(threads=threads(), now=now))
 
 
 @cache

@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from meanwhile import wiring
+from meanwhile import api, wiring
 from meanwhile.domain.compaction import Compaction
 from meanwhile.domain.response import Ended, Status
 from tests.integration.web.world import World, client_of
@@ -257,7 +257,7 @@ async def test_what_fails_soon_has_a_status_of_its_own(
 
 async def test_one_that_is_cancelled_says_so(http: httpx.AsyncClient, world: World) -> None:
     """`cancel_all` ends it, too: it costs what every call of a model costs."""
-    world.when("Query", lambda: wiring.cancel_all()("local"), nth=2)
+    world.when("Query", lambda: api.cancel_all()("local"), nth=2)
 
     refused = await http.post("/responses/compact", json=ASKED)
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from meanwhile import wiring
+from meanwhile import api, wiring
 from tests.integration.web.world import World, unreachable
 
 pytestmark = pytest.mark.anyio
@@ -170,7 +170,7 @@ async def test_changes_of_different_things_at_the_same_moment_are_both_made(
 ) -> None:
     """Whoever names no version wants the change, whatever else has changed."""
     it = await made(http)
-    conversations = wiring.conversing().conversations
+    conversations = api.conversing().conversations
 
     def meanwhile() -> None:
         conversations.update(

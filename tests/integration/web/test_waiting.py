@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from meanwhile import wiring
+from meanwhile import api, wiring
 from meanwhile.domain.response import Head
 from meanwhile.storage.log import LogStore
 from meanwhile.web.app import app
@@ -136,7 +136,7 @@ async def test_what_is_deleted_keeps_nobody_waiting(http: httpx.AsyncClient, wor
 
     def end_and_delete() -> None:
         world.finish(world.only_id(), "Hello")
-        wiring.delete()("local", world.only_id())
+        api.delete()("local", world.only_id())
 
     world.set(keep_alive_seconds=0.02)
     world.when("Query", end_and_delete)

@@ -10,7 +10,7 @@ import openai
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from meanwhile import wiring, worker
+from meanwhile import api, wiring, worker
 from meanwhile.domain.answer import Answer
 from meanwhile.domain.facts import Fact, Started
 from meanwhile.domain.log import tip_of
@@ -23,7 +23,7 @@ from meanwhile.web.app import app
 _LASTING = {wiring.items, wiring.stores, wiring.keyring, wiring.queue, wiring.aws_client}
 """Parts that hold a connection: making one takes longer than a test."""
 
-_WIRED = [made for made in vars(wiring).values() if hasattr(made, "cache_clear")]
+_WIRED = [made for made in {**vars(wiring), **vars(api)}.values() if hasattr(made, "cache_clear")]
 
 
 def forget_wiring(*, lasting: bool = False) -> None:

@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
-from meanwhile import wiring
+from meanwhile import api, wiring
 from meanwhile.domain.errors import NotAuthenticated
 from meanwhile.domain.keys import ACCOUNT, USER, Caller, Scope
 
@@ -44,7 +44,7 @@ Owner = Annotated[str, Depends(_owner)]
 def _caller(key: str) -> Caller:
     if wiring.settings().local_api_keys and (local := local_caller(key)):
         return local
-    return wiring.authenticate()(key)
+    return api.authenticate()(key)
 
 
 def local_caller(key: str) -> Caller | None:

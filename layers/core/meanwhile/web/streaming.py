@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator
 
-from meanwhile import wiring
+from meanwhile import api
 from meanwhile.domain.errors import ServiceError
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
@@ -30,7 +30,7 @@ async def frames(
     error: ServiceError | None = None
     with Stopped(response_id=head.id) as stopped:
         try:
-            async for event in wiring.follow()(head, request, after=after, is_new=is_new):
+            async for event in api.follow()(head, request, after=after, is_new=is_new):
                 if event is None:
                     yield _SIGN_OF_LIFE
                     continue

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import JSONResponse
 
-from meanwhile import wiring
+from meanwhile import api
 from meanwhile.operations.browse import Wanted
 from meanwhile.web.auth import Owner
 from meanwhile.web.documents import FAILURES, returns
@@ -28,11 +28,11 @@ def browse(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> JSONResponse:
     """Return your responses in short, the newest first; a response made or ended just now may follow late."""
-    return JSONResponse(wiring.browse()(owner, status=status, after=after, limit=limit))
+    return JSONResponse(api.browse()(owner, status=status, after=after, limit=limit))
 
 
 @router.post("/responses/cancel_all", operation_id="cancelAllResponses",
              responses=FAILURES | returns("CancelledAll"))  # fmt: skip
 def cancel_all(owner: Owner) -> JSONResponse:
     """End all your responses that run, up to 50 at a time: call again for as long as `has_more`."""
-    return JSONResponse(wiring.cancel_all()(owner))
+    return JSONResponse(api.cancel_all()(owner))

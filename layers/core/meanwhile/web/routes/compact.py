@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meanwhile import wiring
+from meanwhile import api, wiring
 from meanwhile.web import errors
 from meanwhile.web.attempts import attempt_of, is_known_again
 from meanwhile.web.auth import Owner
@@ -28,7 +28,7 @@ async def compact(request: Request, owner: Owner) -> Response:
     asked, digest = await run_in_threadpool(to_compact, await read_body(request), wiring.catalogue())
     await run_in_threadpool(wiring.expand().check, owner, asked)
     attempt = attempt_of(request.headers, digest)
-    accept = wiring.accept_once()
+    accept = api.accept_once()
     if not is_known_again(request.headers):
         errors.must_not_repeat(request)
     taken = await run_in_threadpool(accept, owner, asked, attempt)

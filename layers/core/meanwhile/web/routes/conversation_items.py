@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from meanwhile import wiring
+from meanwhile import api
 from meanwhile.domain.errors import InvalidRequest, ItemNotFound
 from meanwhile.operations.items import ItemPage
 from meanwhile.web import errors
@@ -63,7 +63,7 @@ def add(
     items = added(owner, checked(AddItems, body).items)
     if attempt.key is None:
         errors.must_not_repeat(request)
-    return JSONResponse(list_of(wiring.conversing().add_once(owner, conversation_id, items, attempt)))
+    return JSONResponse(list_of(api.conversing().add_once(owner, conversation_id, items, attempt)))
 
 
 @router.get("/conversations/{conversation_id}/items", operation_id="listConversationItems",
@@ -94,7 +94,7 @@ def browse(
             code="invalid_value",
         )
     wanted = [item_id for item_id in asked if _ID.fullmatch(item_id)]
-    return JSONResponse(list_of(wiring.conversing().items.get_many(owner, conversation_id, wanted)))
+    return JSONResponse(list_of(api.conversing().items.get_many(owner, conversation_id, wanted)))
 
 
 @router.get("/conversations/{conversation_id}/items/{item_id}", operation_id="getConversationItem",
@@ -106,7 +106,7 @@ def retrieve(
     include: Include = [],  # noqa: ARG001, B006  # as above
 ) -> JSONResponse:
     """Return one item."""
-    found = wiring.conversing().items.get(owner, conversation_id, item_id)
+    found = api.conversing().items.get(owner, conversation_id, item_id)
     return JSONResponse(shown_item(found), headers=etag_of(found.entry.version))
 
 
@@ -120,7 +120,7 @@ def edit(
     (item,) = added(owner, [checked(EditItem, parse_object(raw)).item], "item")
     version = wanted_version(request.headers)
     errors.must_not_repeat(request)
-    branch, edited = wiring.conversing().items.edit(owner, conversation_id, item_id, item, version=version)
+    branch, edited = api.conversing().items.edit(owner, conversation_id, item_id, item, version=version)
     answer = {"object": "conversation.item.edited", "conversation": shown(branch), "item": shown_item(edited)}
     return JSONResponse(answer)
 
@@ -129,12 +129,12 @@ def edit(
                responses=FAILURES | returns("Conversation", versioned=True))  # fmt: skip
 def delete(owner: Owner, conversation_id: ConversationId, item_id: ItemId) -> JSONResponse:
     """Delete an item, also for the branches that share it; return its conversation."""
-    found = wiring.conversing().items.delete(owner, conversation_id, item_id)
+    found = api.conversing().items.delete(owner, conversation_id, item_id)
     return JSONResponse(shown(found), headers=etag_of(found.about.version))
 
 
 def _page(owner: str, conversation_id: str, after: str | None, limit: int, *, newest_first: bool) -> ItemPage:
-    items = wiring.conversing().items
+    items = api.conversing().items
     try:
         if after is not None and not _ID.fullmatch(after):
             raise ItemNotFound(after[:64])

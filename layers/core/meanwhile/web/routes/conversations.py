@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from meanwhile import wiring
+from meanwhile import api
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ItemNotFound
 from meanwhile.domain.ids import is_id
 from meanwhile.domain.threads import CONVERSATION, About
@@ -75,7 +75,7 @@ def create(request: Request, owner: Owner, raw: RawBody) -> JSONResponse:
     body = checked(CreateConversation, parse_object(raw or b"{}"))
     items, pinned = first_items(owner, body.items or (), body.pinned or ())
     errors.must_not_repeat(request)
-    made = wiring.conversing().conversations.create(
+    made = api.conversing().conversations.create(
         owner,
         items=items,
         title=body.title,
@@ -116,7 +116,7 @@ def browse(
         since=time_of(since, "since"),
         until=time_of(until, "until"),
     )
-    found = wiring.conversing().conversations.list(owner, wanted=wanted, cursor=after, limit=limit)
+    found = api.conversing().conversations.list(owner, wanted=wanted, cursor=after, limit=limit)
     return JSONResponse(page_of(found))
 
 
@@ -124,7 +124,7 @@ def browse(
             responses=_ANSWERS | NOT_MODIFIED)  # fmt: skip
 def retrieve(request: Request, owner: Owner, conversation_id: ConversationId) -> Response:
     """Return what is said about a conversation."""
-    found = wiring.conversing().conversations.get(owner, conversation_id)
+    found = api.conversing().conversations.get(owner, conversation_id)
     if is_known(found.about.version, request.headers):
         return Response(status_code=304, headers=etag_of(found.about.version))
     return _answer(found)
@@ -152,7 +152,7 @@ def change(request: Request, owner: Owner, conversation_id: ConversationId, raw:
         "pinned": _each_once(body.pinned),
     }
     if body.pinned:
-        wiring.conversing().items.refuse_to_pin(owner, conversation_id, body.pinned)
+        api.conversing().items.refuse_to_pin(owner, conversation_id, body.pinned)
     changes = {name: value for name, value in given.items() if name in body.model_fields_set}
     return _changed(request, owner, conversation_id, changes)
 
@@ -161,7 +161,7 @@ def change(request: Request, owner: Owner, conversation_id: ConversationId, raw:
                responses=FAILURES | returns("ConversationDeleted"))  # fmt: skip
 def delete(owner: Owner, conversation_id: ConversationId) -> JSONResponse:
     """Delete a conversation with its items; what a long one leaves goes in the background."""
-    wiring.conversing().conversations.delete(owner, conversation_id)
+    api.conversing().conversations.delete(owner, conversation_id)
     return JSONResponse({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
 
 
@@ -172,7 +172,7 @@ def fork(request: Request, owner: Owner, conversation_id: ConversationId, raw: R
     body = checked(ForkConversation, parse_object(raw or b"{}"))
     errors.must_not_repeat(request)
     try:
-        made = wiring.conversing().items.fork(owner, conversation_id, after=body.after)
+        made = api.conversing().items.fork(owner, conversation_id, after=body.after)
     except ItemNotFound:
         raise InvalidRequest(
             "No item has the id given as 'after'.", param="after", code="invalid_value"
@@ -185,7 +185,7 @@ def _changed(request: Request, owner: str, conversation_id: str, changes: dict[s
         return replace(about, **changes)
 
     version = wanted_version(request.headers)
-    conversations = wiring.conversing().conversations
+    conversations = api.conversing().conversations
     return _answer(conversations.update(owner, conversation_id, apply, version=version))
 
 

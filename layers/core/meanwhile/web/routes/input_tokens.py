@@ -5,7 +5,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from meanwhile import wiring
+from meanwhile import api, wiring
 from meanwhile.operations.count_input import CountInput
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import read_body
@@ -27,7 +27,7 @@ async def count(request: Request, owner: Owner) -> JSONResponse:
 def _counted(owner: str, raw: bytes) -> int:
     asked = to_counted(raw, wiring.catalogue())
     count_input = CountInput(
-        resolve=wiring.conversing().resolve,
+        resolve=api.conversing().resolve,
         context=wiring.context(),
         expand=wiring.expand(),
         count=wiring.measure().count,

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from meanwhile import wiring
+from meanwhile import api, wiring
 from meanwhile.domain.answer import Answer
 from meanwhile.domain.errors import ResponseNotFound
 from meanwhile.domain.request import Json
@@ -57,7 +57,7 @@ async def create(request: Request, owner: Owner) -> Response:
     asked, digest = await run_in_threadpool(to_asked, await read_body(request), wiring.catalogue())
     await run_in_threadpool(wiring.expand().check, owner, asked)
     attempt = attempt_of(request.headers, digest)
-    accept = wiring.accept_once()
+    accept = api.accept_once()
     if not is_known_again(request.headers):
         errors.must_not_repeat(request)
     taken = await run_in_threadpool(accept, owner, asked, attempt)
@@ -104,14 +104,14 @@ def retrieve(
              responses=FAILURES | returns("Response"))  # fmt: skip
 def cancel(owner: Owner, response_id: ResponseId) -> JSONResponse:
     """End a response that runs. Cancelling it again returns the same."""
-    return JSONResponse(wiring.cancel()(owner, response_id))
+    return JSONResponse(api.cancel()(owner, response_id))
 
 
 @router.delete("/responses/{response_id}", operation_id="deleteResponse",
                responses=FAILURES | returns("ResponseDeleted"))  # fmt: skip
 def delete(owner: Owner, response_id: ResponseId) -> JSONResponse:
     """Delete a response that has ended."""
-    wiring.delete()(owner, response_id)
+    api.delete()(owner, response_id)
     return JSONResponse({"id": response_id, "object": "response.deleted", "deleted": True})
 
 
