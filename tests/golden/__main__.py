@@ -1,4 +1,4 @@
-"""`python -m tests.golden`: store one response of every kind as this release does, for later ones to read.
+"""`python -m tests.golden`: store a response and a thread of every kind as this release does, for later ones.
 
 A release's file never changes: it is what deployments have in their tables.
 """
@@ -8,15 +8,16 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from meanwhile.domain.facts import Fact
+from meanwhile.domain.facts import Compacted, Dropped, Fact, ItemDone, Started
 from meanwhile.domain.ids import new_id
 from meanwhile.domain.log import facts_of, tip_of
-from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent
+from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, Usage
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.operations.cancel import Cancel
 from meanwhile.operations.ending import failed
 from tests.golden.stored import NOW, OWNER, RELEASES, Room
+from tests.golden.threads import Shelf
 from tests.support import aws
 from tests.unit.domain import histories
 
@@ -67,14 +68,14 @@ class Writer:
     def say(self, head: Head, said: Sequence[ModelEvent]) -> None:
         """Let a model speak; if it comes to an end, so does the response."""
         self.write(head, histories.logged(said, background=head.background))
-        self._finish(head)
+        self.finish(head)
 
     def say_again(self, head: Head, said: Sequence[ModelEvent]) -> None:
         """Let a second claim start over, after the first has died in mid-sentence."""
         before = list(facts_of(self._room.stores.log.read(head)))
         whole = histories.logged(said, background=head.background, after=before)
         self.write(head, whole[len(before) :], epoch=2)
-        self._finish(head)
+        self.finish(head)
 
     def cancel(self, head: Head) -> None:
         """Cancel it."""
@@ -84,7 +85,8 @@ class Writer:
         """End it from outside."""
         self._room.ending.decide(head, end)
 
-    def _finish(self, head: Head) -> None:
+    def finish(self, head: Head) -> None:
+        """Let the head follow a log that has ended."""
         self._room.ending.mend(head)
 
 
@@ -96,6 +98,14 @@ def _started_over(writer: Writer, head: Head) -> None:
 def _cancelled(writer: Writer, head: Head) -> None:
     writer.say(head, _CUT)
     writer.cancel(head)
+
+
+def _behind(*before: Fact) -> Callable[[Writer, Head], None]:
+    def said(writer: Writer, head: Head) -> None:
+        writer.write(head, histories.logged(histories.TEXT, after=[Started(), *before]))
+        writer.finish(head)
+
+    return said
 
 
 def _not_mended(writer: Writer, head: Head) -> None:
@@ -126,6 +136,8 @@ _kind("incomplete", lambda writer, head: writer.say(head, _LENGTH))
 _kind("started over", _started_over)
 _kind("cancelled", _cancelled)
 _kind("failed", lambda writer, head: writer.end(head, failed("provider_error", "It broke.", at=NOW)))
+_kind("shown a part of its thread", _behind(Dropped(items=3, tokens=70, first=0, last=2)))
+_kind("compacted", _behind(Compacted("c2VhbGVk", Usage(input_tokens=9, output_tokens=4)), ItemDone(0)))
 _kind("ended, and its head does not know", _not_mended)
 _kind("large, in the bucket", lambda writer, head: writer.say(head, histories.EVERYTHING), long=True)
 
@@ -140,7 +152,8 @@ def main() -> int:
         room = Room()
         writer = Writer(room)
         stored = [room.taken(name, make(writer).id).to_json() for name, make in _KINDS.items()]
-    path.write_text(json.dumps({"responses": stored}, indent=1) + "\n")
+        threads = Shelf(room).filled(_KINDS["text"](writer)).to_json()
+    path.write_text(json.dumps({"responses": stored, "threads": threads}, indent=1) + "\n")
     return 0
 
 

@@ -52,8 +52,8 @@ class Stored:
         return {
             "name": self.name,
             "response_id": self.response_id,
-            "items": [_map_bytes(item, _to_text) for item in self.items],
-            "objects": {name: _to_text(body) for name, body in self.objects.items()},
+            "items": [raw_of(item, text_of) for item in self.items],
+            "objects": {name: text_of(body) for name, body in self.objects.items()},
             "response": self.response,
             "events": self.events,
         }
@@ -61,8 +61,8 @@ class Stored:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """Rebuild what `to_json` gave."""
-        items = [_map_bytes(item, base64.b64decode) for item in stored["items"]]
-        objects = {name: base64.b64decode(body) for name, body in stored["objects"].items()}
+        items = [raw_of(item, bytes_of) for item in stored["items"]]
+        objects = {name: bytes_of(body) for name, body in stored["objects"].items()}
         return cls(**{**stored, "items": items, "objects": objects})
 
 
@@ -73,7 +73,7 @@ class Room:
         self.table = aws.new_table()
         self.bucket = aws.new_bucket()
         keys = aws.new_keys()
-        keyring = Keyring(
+        self.keyring = keyring = Keyring(
             wrapped_keys_in(keys["owner_keys_table"]),
             OneKey,
             master_key="one",
@@ -122,12 +122,19 @@ def releases() -> Iterator[tuple[str, Stored]]:
             yield path.stem, Stored.from_json(each)
 
 
-def _map_bytes(item: dict[str, Any], change: Any) -> dict[str, Any]:
+def raw_of(item: dict[str, Any], change: Any) -> dict[str, Any]:
+    """Return a raw item of a table with its bytes changed."""
     return {
         name: {kind: change(value) if kind == "B" else value for kind, value in attribute.items()}
         for name, attribute in item.items()
     }
 
 
-def _to_text(raw: bytes) -> str:
+def text_of(raw: bytes) -> str:
+    """Return bytes as JSON holds them."""
     return base64.b64encode(raw).decode()
+
+
+def bytes_of(text: str) -> bytes:
+    """Return the bytes that a text stands for."""
+    return base64.b64decode(text)
