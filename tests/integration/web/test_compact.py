@@ -419,6 +419,19 @@ async def test_a_compaction_joins_its_conversation_and_stands_for_what_is_before
     assert second["usage"]["input_tokens"] < 1000
 
 
+async def test_an_answer_is_counted_from_its_compaction_on(http: httpx.AsyncClient, world: World) -> None:
+    """Also while nothing has continued it, and it is in no thread yet."""
+    first = await said(http, world, input=LONG, **over())
+    more = {"model": "simulator", "input": "So?"}
+    plain = {"role": "assistant", "content": first["output"][1]["content"][0]["text"]}
+    whole = [*wiring.expand()("local", first["output"][0]), plain, {"role": "user", "content": "So?"}]
+
+    continued = await http.post("/responses/input_tokens", json=more | {"previous_response_id": first["id"]})
+
+    spelt_out = await http.post("/responses/input_tokens", json=more | {"input": whole})
+    assert continued.json() == spelt_out.json()
+
+
 async def test_a_conversation_takes_only_compactions_of_its_owner(
     http: httpx.AsyncClient, world: World
 ) -> None:

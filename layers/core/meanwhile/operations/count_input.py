@@ -28,8 +28,7 @@ class CountInput:
         """
         self.expand.check(owner, request)
         place, before = self.resolve.look(owner, request)
-        if last_compaction(request.input) is not None:
-            return self.count(self.expand.request(owner, request))
-        if place is None:
-            return self.count(replace(request, input=[*before, *request.input]))
+        if place is None or last_compaction(request.input) is not None:
+            whole = replace(request, input=[*before, *request.input])
+            return self.count(self.expand.request(owner, whole))
         return self.context.tokens(owner, request, place)
