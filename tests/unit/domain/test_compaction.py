@@ -182,3 +182,12 @@ def test_the_model_is_given_a_record_and_a_task() -> None:
     assert (asked.instructions or "").startswith(SUMMARISE)
     assert (asked.instructions or "").endswith("Be brief.")
     assert (asked.model, asked.tools) == ("m", [])
+
+
+def test_items_that_share_an_id_are_not_taken_for_each_other() -> None:
+    """Callers choose ids, and may give the same in each request."""
+    before, now = said("user", "Yesterday?", "turn"), said("user", "Today?", "turn")
+    told = said("developer", "Be brief.", "turn")
+
+    assert with_originals([told, before, now], [told, before, now]) == [told, before, now]
+    assert with_originals([told], [now]) == [told]
