@@ -303,6 +303,24 @@ async def test_no_word_of_it_is_logged(
 # ── With a threshold ──────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "developer", "content": "Be brief."},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+    ],
+    ids=["rules", "thoughts"],
+)
+async def test_where_nobody_has_said_anything_there_is_nothing_to_compact(
+    item: Any, http: httpx.AsyncClient, worker: World
+) -> None:
+    """A model that is given an empty record makes one up, and somebody would pay for it."""
+    refused = await http.post("/responses/compact", json=ASKED | {"input": [item]})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "nothing_to_compact")
+    assert worker.only_id()
+
+
 def over(threshold: int | None = 1000) -> dict[str, Any]:
     """Return the parameter."""
     return {"context_management": [{"type": "compaction", "compact_threshold": threshold}]}

@@ -16,7 +16,7 @@ from meanwhile.domain.compaction import (
     with_originals,
 )
 from meanwhile.domain.continuation import Beginning
-from meanwhile.domain.errors import ProviderBroken, ProviderRejected
+from meanwhile.domain.errors import InvalidRequest, ProviderBroken, ProviderRejected
 from meanwhile.domain.facts import Compacted, ItemDone
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
 from meanwhile.domain.request import Request
@@ -27,6 +27,8 @@ from meanwhile.operations.expand import Expand
 
 _CALLS = 3
 """Model calls for one summary whose streams may break."""
+NOTHING_TO_COMPACT = "nothing_to_compact"
+"""Code of the failure where only a developer has spoken, or a model has only thought."""
 
 Ask = Callable[[Request, Beginning], AsyncGenerator[ModelEvent, None]]
 """Asks a model for what stands behind a beginning; an empty one is that of every answer."""
@@ -53,14 +55,20 @@ class Compact:
 
         Raises:
             ProviderError: There is no summary, for this reason.
+            InvalidRequest: There is nothing that could be summed up, and no more is wanted.
         """
         if answer.items or not await asyncio.to_thread(self._is_wanted, request, shown):
             return []
         divide = divided_with_turn if request.is_compaction else divided
         older, kept = divide(shown.request.input)
-        if not older and not request.is_compaction:
+        asked = summary_request(shown.request, older)
+        if not asked.input[0]["content"]:
+            if request.is_compaction:
+                raise InvalidRequest(
+                    "There is nothing to compact: nobody has said anything.", code=NOTHING_TO_COMPACT
+                )
             return []
-        summary, usage = await self._summary(summary_request(shown.request, older))
+        summary, usage = await self._summary(asked)
         made = Compaction(summary=summary, kept=shortened(kept))
         content = await asyncio.to_thread(self.expand.compactions.close, owner, made)
         return [Compacted(content, usage), ItemDone(0)]
