@@ -160,6 +160,21 @@ def test_a_deleted_item_is_not_shown_for_being_pinned() -> None:
     assert scene.texts(said("dddd"), conversation=talk) == ["ccc", "dddd"]
 
 
+def test_what_is_pinned_behind_a_place_is_found_at_a_later_one() -> None:
+    """A warm worker that did not find it before the place of then looks again."""
+    scene = Reading(window=10)
+    talk = scene.talk(said("aaaaaaaaaa"), said("bb"))
+    early = scene.asked(said("c"), conversation=talk)
+    scene.add(talk, said("ddd"), said("eee"))
+    scene.pin(talk, "msg_ddd")
+    assert [short(item) for item in scene.context(OWNER, early).request.input] == ["bb", "c"]
+    scene.add(talk, said("ffff"))
+
+    shown = scene.shown(said("g"), conversation=talk)
+
+    assert [short(item) for item in shown.request.input] == ["ddd", "ffff", "g"]
+
+
 def test_more_pinned_than_fits_is_an_error() -> None:
     """`auto` drops what may be dropped, and nothing else."""
     scene = Reading(window=8)

@@ -1,6 +1,6 @@
 """Context: what a model is shown of a request that runs in a thread."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, Unavailable
@@ -104,7 +104,7 @@ class Context:
 
     def _chosen(self, owner: str, place: Place, room: Room, known: _Known) -> Chosen:
         pieces = self._pieces(owner, place, known.memory)
-        held = known.memory.pinned if known.memory else {}
+        held = _held(place, known)
         reserved = self._pinned(owner, place, known) if all(each in held for each in known.pinned) else ()
         return choose(pieces, room, lambda: self._pinned(owner, place, known), reserved=reserved)
 
@@ -130,7 +130,7 @@ class Context:
             yield from self.recall.back(owner, place.path, below=below, batches=min(batches, _BATCHES))
 
     def _pinned(self, owner: str, place: Place, known: _Known) -> list[Piece]:
-        held = known.memory.pinned if known.memory else {}
+        held = _held(place, known)
         missing = [item_id for item_id in known.pinned if item_id not in held]
         found = self.recall.find_all(owner, place.path, missing) if missing else []
         pieces = [Piece(each.entry) for each in found if not each.entry.deleted]
@@ -213,6 +213,14 @@ def _dropped(place: Place, chosen: Chosen, lost: Sequence[Entry]) -> Dropped | N
     """Return the numbers of what is not shown: what stands before the newest, and what lost its pair."""
     border = 0
     if chosen.left_out is not None:
+def _held(place: Place, known: _Known) -> Mapping[str, Piece | None]:
+    """Return what is remembered of what is pinned; what was not there may be there at a later place."""
+    if known.memory is None:
+        return {}
+    is_later = place.position > known.memory.position
+    return {item_id: piece for item_id, piece in known.memory.pinned.items() if piece or not is_later}
+
+
         border = chosen.newest[0].entry.position if chosen.newest else place.position
     shown = {piece.entry.position for piece in chosen.pinned}
     ends = [entry.position for entry in lost]
