@@ -286,6 +286,18 @@ def test_a_model_that_cannot_see_is_told_that_there_was_an_image() -> None:
         assert (looked["content"][1], gave["output"][0]) == (seen, seen)
 
 
+def test_a_call_that_a_compaction_keeps_is_left_out_without_the_rest_of_it() -> None:
+    """The compaction itself is shown, and counts: nothing of the thread was dropped."""
+    scene = Reading()
+    content = EXPAND.compactions.close(OWNER, Compaction(summary="They met.", kept=[called("x")]))
+    talk = scene.talk(SUMMARY | {"encrypted_content": content})
+
+    shown = scene.shown(said("So?"), conversation=talk)
+
+    assert [item["type"] for item in shown.request.input] == ["message", "message"]
+    assert (shown.dropped, shown.recalled) == (None, size_of(SUMMARY))
+
+
 # ── Before it is stored ───────────────────────────────────────────────────────────────────────────────
 
 

@@ -201,7 +201,8 @@ class Context:
         kept = [item for at, item in enumerate(items) if at not in lost]
         if not room.window.sees_images:
             kept = [without_images(item) for item in kept]
-        left = {entries[at].position: entries[at] for at in lost}
+        there = {entry.position for at, entry in enumerate(entries) if at not in lost}
+        left = {entries[at].position: entries[at] for at in lost if entries[at].position not in there}
         return Shown(
             request=replace(request, input=[*kept, *request.input]),
             recalled=chosen.tokens - sum(entry.tokens for entry in left.values()),
