@@ -10,7 +10,10 @@ import openai
 import pytest
 
 from meanwhile import wiring
+from meanwhile import worker as worker_parts
 from meanwhile.domain.compaction import Compaction
+from meanwhile.domain.continuation import Beginning
+from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Status
 from tests.integration.web.world import World, client_of
 from tests.support.vocabulary import vocabularies
@@ -300,9 +303,6 @@ async def test_no_word_of_it_is_logged(
     assert not [each for each in caplog.records if "Ada" in json.dumps(vars(each), default=str)]
 
 
-# ── With a threshold ──────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(
     "item",
     [
@@ -319,6 +319,9 @@ async def test_where_nobody_has_said_anything_there_is_nothing_to_compact(
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "nothing_to_compact")
     assert worker.only_id()
+
+
+# ── With a threshold ──────────────────────────────────────────────────────────────────────────────────
 
 
 def over(threshold: int | None = 1000) -> dict[str, Any]:
@@ -435,6 +438,32 @@ async def test_a_compaction_joins_its_conversation_and_stands_for_what_is_before
     assert "Ada" in second["output"][0]["content"][0]["text"]
     assert counted.json()["input_tokens"] < 1000
     assert second["usage"]["input_tokens"] < 1000
+
+
+async def test_what_is_pinned_is_shown_word_for_word_beside_a_compaction(
+    http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is always in: also in the very answer whose conversation is summed up first."""
+    asked: list[Request] = []
+
+    def overheard(request: Request, beginning: Beginning) -> Any:
+        asked.append(request)
+        return ask(request, beginning)
+
+    ask = worker_parts.ask()
+    monkeypatch.setattr(worker_parts, "ask", lambda: overheard)
+    rule = {"role": "user", "content": "Never mention xyzzy."}
+    talk = (await http.post("/conversations", json={"items": [rule, *LONG]})).json()["id"]
+    listed = await http.get(f"/conversations/{talk}/items", params={"order": "asc", "limit": 1})
+    await http.patch(f"/conversations/{talk}", json={"pinned": [listed.json()["data"][0]["id"]]})
+
+    first = await said(http, world, input="Where do I live?", conversation=talk, **over())
+    await said(http, world, input="And who am I?", conversation=talk)
+
+    assert [item["type"] for item in first["output"]] == ["compaction", "message"]
+    told = [[item["content"][0]["text"][:20] for item in each.input] for each in asked]
+    assert told[1] == ["Never mention xyzzy.", "This is a summary of", "My name is Ada.", "Where do I live?"]
+    assert told[2][:4] == told[1]
 
 
 async def test_an_answer_is_counted_from_its_compaction_on(http: httpx.AsyncClient, world: World) -> None:

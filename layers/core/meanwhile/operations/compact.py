@@ -20,7 +20,7 @@ from meanwhile.domain.errors import InvalidRequest, ProviderBroken, ProviderReje
 from meanwhile.domain.facts import Compacted, ItemDone
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
 from meanwhile.domain.request import Request
-from meanwhile.domain.window import without_images
+from meanwhile.domain.window import unpaired, without_images
 from meanwhile.operations.choose import Measure
 from meanwhile.operations.context import Shown
 from meanwhile.operations.expand import Expand
@@ -85,12 +85,20 @@ class Compact:
             return shown
         return replace(shown, input=[without_images(item) for item in shown.input])
 
-    def behind(self, owner: str, answer: Answer, shown: Request) -> Request:
-        """Return what the model is shown once the answer has its compaction item; else the same."""
-        item = answer.compaction
+    def behind(self, owner: str, answer: Answer, shown: Shown) -> Request:
+        """Return what the model is shown once the answer has its compaction item; else the same.
+
+        What is pinned stands before it, word for word, as it will for the next response.
+        """
+        item, request = answer.compaction, shown.request
         if item is None:
-            return shown
-        return replace(shown, input=with_originals(self.expand(owner, item), shown.input))
+            return request
+        kept = with_originals(self.expand(owner, item), request.input)
+        there = {each["id"] for each in kept}
+        pinned = [each for each in request.input if each["id"] in shown.pinned - there]
+        lost = unpaired(pinned, kept)
+        pinned = [each for at, each in enumerate(pinned) if at not in lost]
+        return replace(request, input=[*pinned, *kept])
 
     def _is_wanted(self, request: Request, shown: Shown) -> bool:
         most = request.compact_threshold

@@ -27,6 +27,8 @@ class Shown:
     recalled: int = 0
     """Tokens of what was said before, as they were counted when it was written."""
     dropped: Dropped | None = None
+    pinned: frozenset[str] = frozenset()
+    """Ids of items that are shown whatever becomes of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Context:
         chosen = self._opened(owner, place, chosen)
         if known.stamp:
             self._remember(owner, place, known, chosen)
-        return self._shown(owner, request, place, room, chosen)
+        shown = self._shown(owner, request, place, room, chosen)
+        return replace(shown, pinned=frozenset(known.pinned))
 
     def tokens(self, owner: str, request: Request, place: Place) -> int:
         """Return what a model would read, the request's own included, without opening anything.
@@ -210,10 +213,6 @@ class Context:
         )
 
 
-def _dropped(place: Place, chosen: Chosen, lost: Sequence[Entry]) -> Dropped | None:
-    """Return the numbers of what is not shown: what stands before the newest, and what lost its pair."""
-    border = 0
-    if chosen.left_out is not None:
 def _held(place: Place, known: _Known) -> Mapping[str, Piece | None]:
     """Return what is remembered of what is pinned; what was not there may be there at a later place."""
     if known.memory is None:
@@ -222,6 +221,10 @@ def _held(place: Place, known: _Known) -> Mapping[str, Piece | None]:
     return {item_id: piece for item_id, piece in known.memory.pinned.items() if piece or not is_later}
 
 
+def _dropped(place: Place, chosen: Chosen, lost: Sequence[Entry]) -> Dropped | None:
+    """Return the numbers of what is not shown: what stands before the newest, and what lost its pair."""
+    border = 0
+    if chosen.left_out is not None:
         border = chosen.newest[0].entry.position if chosen.newest else place.position
     shown = {piece.entry.position for piece in chosen.pinned}
     ends = [entry.position for entry in lost]
