@@ -367,6 +367,68 @@ async def test_what_is_not_too_long_is_not(sdk: Any) -> None:
     assert [item.type for item in made.output] == ["message"]
 
 
+SMALL = "simulator-small"
+"""4,096 tokens, of which a quarter is the answer's."""
+
+
+@pytest.mark.parametrize("threshold", [None, 4_000], ids=["default", "above the room"])
+async def test_what_would_leave_no_room_for_the_answer_is_compacted(
+    threshold: int | None, http: httpx.AsyncClient, world: World
+) -> None:
+    """Whatever number is given: refused, a conversation that has outgrown the room could never go on."""
+    first = await said(http, world, model=SMALL, input=LONG[:1])
+    more: dict[str, Any] = {"model": SMALL, "previous_response_id": first["id"], "input": "word " * 200}
+    plain = await http.post("/responses", json=more)
+
+    second = await said(http, world, **more, **over(threshold))
+
+    assert plain.json()["error"]["code"] == "context_length_exceeded"
+    assert [item["type"] for item in second["output"]] == ["compaction", "message"]
+    assert second["status"] == "completed"
+
+
+async def test_what_has_outgrown_the_room_for_an_answer_can_be_compacted(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """A summary needs less; what leaves no room for that either is refused."""
+    talk = [{"role": "user", "content": "word " * 1_600}, {"role": "assistant", "content": "word " * 1_600}]
+    longer = [*talk, {"role": "user", "content": "word " * 1_600}]
+
+    plain = await http.post("/responses", json={"model": SMALL, "input": talk})
+    too_much = await http.post("/responses/compact", json={"model": SMALL, "input": longer})
+    made = await compacted(http, world, model=SMALL, input=talk)
+
+    assert [each.json()["error"]["code"] for each in (plain, too_much)] == ["context_length_exceeded"] * 2
+    assert len(made["output"]) == 1
+
+
+async def test_a_question_too_long_for_an_answer_is_refused_with_a_threshold_too(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """It cannot be summed up; nor can it be dropped."""
+    asked = {"model": SMALL, "input": [*TALK, {"role": "user", "content": "word " * 3_200}]}
+
+    for truncation in ("disabled", "auto"):
+        refused = await http.post("/responses", json=asked | over() | {"truncation": truncation})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert world.items() == []
+
+
+async def test_a_thread_that_nobody_has_answered_fails_where_it_leaves_no_room(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """Nothing in it can be summed up; `auto` drops from it as ever."""
+    items = [{"role": "user", "content": "word " * 1_600}] * 2
+    talk = (await http.post("/conversations", json={"items": items})).json()["id"]
+    asked = {"model": SMALL, "input": "So?", "conversation": talk}
+
+    kept = await said(http, world, **asked, **over())
+    cut = await said(http, world, **asked, **over(), truncation="auto")
+
+    assert (kept["status"], kept["error"]["code"]) == ("failed", "context_length_exceeded")
+    assert (cut["status"], cut["dropped"]["items"]) == ("completed", 1)
+
+
 @pytest.mark.parametrize(
     ("entries", "param"),
     [

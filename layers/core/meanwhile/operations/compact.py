@@ -55,7 +55,8 @@ class Compact:
 
         Raises:
             ProviderError: There is no summary, for this reason.
-            InvalidRequest: There is nothing that could be summed up, and no more is wanted.
+            InvalidRequest: There is nothing that could be summed up, and that is all that is wanted,
+                or it leaves no room for the answer.
         """
         if answer.items or not await asyncio.to_thread(self._is_wanted, request, shown):
             return []
@@ -67,6 +68,7 @@ class Compact:
                 raise InvalidRequest(
                     "There is nothing to compact: nobody has said anything.", code=NOTHING_TO_COMPACT
                 )
+            await asyncio.to_thread(self._check_room, request, shown)
             return []
         summary, usage = await self._summary(asked)
         made = Compaction(summary=summary, kept=shortened(kept))
@@ -105,10 +107,21 @@ class Compact:
         if request.is_compaction or most is None:
             return request.is_compaction
         # What was recalled was counted when it was written; the rest is bounded first, for that is cheap.
-        own = request if shown.recalled else shown.request
+        own, most = _own(request, shown), min(most, self._room(request) or most)
         if shown.recalled + self.measure.at_most(own) <= most:
             return False
         return shown.recalled + self.measure.count(own) > most
+
+    def _check_room(self, request: Request, shown: Shown) -> None:
+        """Refuse what leaves no room for the answer and cannot be summed up."""
+        room, own = self._room(request), self.measure.count(_own(request, shown))
+        if room is not None and shown.recalled + own > room:
+            raise self.measure.window(request).exceeded(own=own, before=shown.recalled)
+
+    def _room(self, request: Request) -> int | None:
+        """Return what may be read beside an answer; `None` if nobody says so."""
+        window = self.measure.window(request)
+        return window.room if window.is_known or request.place is not None else None
 
     async def _summary(self, request: Request) -> tuple[str, Usage | None]:
         """Ask until there is a summary, and return it with what it has cost."""
@@ -130,6 +143,11 @@ class Compact:
                     case Finished(reason, usage):
                         return _summary_in("".join(said), reason), usage
         raise ProviderBroken("the provider's stream stopped without its own end")
+
+
+def _own(request: Request, shown: Shown) -> Request:
+    """Return what has to be counted beside what was recalled."""
+    return request if shown.recalled else shown.request
 
 
 def _summary_in(text: str, reason: FinishReason) -> str:
