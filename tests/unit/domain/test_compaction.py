@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,6 +128,17 @@ def test_a_summary_says_what_it_is() -> None:
     assert (shown[0]["id"], shown[0]["role"]) == ("cmp_1", "developer")
     assert "summary of the earlier conversation" in shown[0]["content"][0]["text"]
     assert shown[0]["content"][0]["text"].endswith("They met.")
+
+
+@pytest.mark.parametrize("item_id", ["cmp_1", "mine"])
+def test_a_summary_is_summed_up_again_under_whatever_id_it_comes(item_id: str) -> None:
+    """It is no instruction of the developer's: kept word for word, summaries would only grow more."""
+    shown = Compaction(summary="They met.", kept=[RULES]).shown_as(item_id)
+
+    older, kept = divided([*shown, ASKED, HELLO])
+
+    assert shown[0] in older
+    assert kept == [RULES]
 
 
 def test_a_compaction_survives_json() -> None:

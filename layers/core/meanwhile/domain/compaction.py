@@ -65,7 +65,8 @@ class Compaction:
     def shown_as(self, item_id: str) -> list[Json]:
         """Return the items that a model is shown in place of the compaction item with this id."""
         text = {"type": "input_text", "text": f"{INTRODUCTION}\n\n{self.summary}"}
-        said = {"id": item_id, "type": MESSAGE, "status": "completed", "role": "developer", "content": [text]}
+        own_id = item_id if item_id.startswith(f"{PREFIX}_") else f"{PREFIX}_{item_id}"  # callers give others
+        said = {"id": own_id, "type": MESSAGE, "status": "completed", "role": "developer", "content": [text]}
         return [said, *self.kept]
 
 
