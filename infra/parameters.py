@@ -44,8 +44,8 @@ PARAMETERS = [
     Parameter(
         "context_management",
         _YES,
-        "`compaction` with a `compact_threshold` of 1,000 tokens at least: what is longer is summed up by the"
-        " model before it answers.",
+        "`compaction` with a `compact_threshold` of 1,000 tokens at least: what is longer, or leaves no"
+        " room for the answer, is summed up by the model before it answers.",
         [{"type": "compaction", "compact_threshold": 1000}],
     ),
     Parameter(

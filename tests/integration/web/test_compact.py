@@ -10,7 +10,10 @@ import openai
 import pytest
 
 from meanwhile import api, wiring
+from meanwhile import worker as worker_parts
 from meanwhile.domain.compaction import Compaction
+from meanwhile.domain.continuation import Beginning
+from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Status
 from tests.integration.web.world import World, client_of
 from tests.support.vocabulary import vocabularies
@@ -300,6 +303,24 @@ async def test_no_word_of_it_is_logged(
     assert not [each for each in caplog.records if "Ada" in json.dumps(vars(each), default=str)]
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "developer", "content": "Be brief."},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+    ],
+    ids=["rules", "thoughts"],
+)
+async def test_where_nobody_has_said_anything_there_is_nothing_to_compact(
+    item: Any, http: httpx.AsyncClient, worker: World
+) -> None:
+    """A model that is given an empty record makes one up, and somebody would pay for it."""
+    refused = await http.post("/responses/compact", json=ASKED | {"input": [item]})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "nothing_to_compact")
+    assert worker.only_id()
+
+
 # ── With a threshold ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -344,6 +365,68 @@ async def test_what_is_not_too_long_is_not(sdk: Any) -> None:
     made = await sdk.responses.create(model="simulator", input=LONG, **over(100_000))
 
     assert [item.type for item in made.output] == ["message"]
+
+
+SMALL = "simulator-small"
+"""4,096 tokens, of which a quarter is the answer's."""
+
+
+@pytest.mark.parametrize("threshold", [None, 4_000], ids=["default", "above the room"])
+async def test_what_would_leave_no_room_for_the_answer_is_compacted(
+    threshold: int | None, http: httpx.AsyncClient, world: World
+) -> None:
+    """Whatever number is given: refused, a conversation that has outgrown the room could never go on."""
+    first = await said(http, world, model=SMALL, input=LONG[:1])
+    more: dict[str, Any] = {"model": SMALL, "previous_response_id": first["id"], "input": "word " * 200}
+    plain = await http.post("/responses", json=more)
+
+    second = await said(http, world, **more, **over(threshold))
+
+    assert plain.json()["error"]["code"] == "context_length_exceeded"
+    assert [item["type"] for item in second["output"]] == ["compaction", "message"]
+    assert second["status"] == "completed"
+
+
+async def test_what_has_outgrown_the_room_for_an_answer_can_be_compacted(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """A summary needs less; what leaves no room for that either is refused."""
+    talk = [{"role": "user", "content": "word " * 1_600}, {"role": "assistant", "content": "word " * 1_600}]
+    longer = [*talk, {"role": "user", "content": "word " * 1_600}]
+
+    plain = await http.post("/responses", json={"model": SMALL, "input": talk})
+    too_much = await http.post("/responses/compact", json={"model": SMALL, "input": longer})
+    made = await compacted(http, world, model=SMALL, input=talk)
+
+    assert [each.json()["error"]["code"] for each in (plain, too_much)] == ["context_length_exceeded"] * 2
+    assert len(made["output"]) == 1
+
+
+async def test_a_question_too_long_for_an_answer_is_refused_with_a_threshold_too(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """It cannot be summed up; nor can it be dropped."""
+    asked = {"model": SMALL, "input": [*TALK, {"role": "user", "content": "word " * 3_200}]}
+
+    for truncation in ("disabled", "auto"):
+        refused = await http.post("/responses", json=asked | over() | {"truncation": truncation})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert world.items() == []
+
+
+async def test_a_thread_that_nobody_has_answered_fails_where_it_leaves_no_room(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """Nothing in it can be summed up; `auto` drops from it as ever."""
+    items = [{"role": "user", "content": "word " * 1_600}] * 2
+    talk = (await http.post("/conversations", json={"items": items})).json()["id"]
+    asked = {"model": SMALL, "input": "So?", "conversation": talk}
+
+    kept = await said(http, world, **asked, **over())
+    cut = await said(http, world, **asked, **over(), truncation="auto")
+
+    assert (kept["status"], kept["error"]["code"]) == ("failed", "context_length_exceeded")
+    assert (cut["status"], cut["dropped"]["items"]) == ("completed", 1)
 
 
 @pytest.mark.parametrize(
@@ -417,6 +500,45 @@ async def test_a_compaction_joins_its_conversation_and_stands_for_what_is_before
     assert "Ada" in second["output"][0]["content"][0]["text"]
     assert counted.json()["input_tokens"] < 1000
     assert second["usage"]["input_tokens"] < 1000
+
+
+async def test_what_is_pinned_is_shown_word_for_word_beside_a_compaction(
+    http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is always in: also in the very answer whose conversation is summed up first."""
+    asked: list[Request] = []
+
+    def overheard(request: Request, beginning: Beginning) -> Any:
+        asked.append(request)
+        return ask(request, beginning)
+
+    ask = worker_parts.ask()
+    monkeypatch.setattr(worker_parts, "ask", lambda: overheard)
+    rule = {"role": "user", "content": "Never mention xyzzy."}
+    talk = (await http.post("/conversations", json={"items": [rule, *LONG]})).json()["id"]
+    listed = await http.get(f"/conversations/{talk}/items", params={"order": "asc", "limit": 1})
+    await http.patch(f"/conversations/{talk}", json={"pinned": [listed.json()["data"][0]["id"]]})
+
+    first = await said(http, world, input="Where do I live?", conversation=talk, **over())
+    await said(http, world, input="And who am I?", conversation=talk)
+
+    assert [item["type"] for item in first["output"]] == ["compaction", "message"]
+    told = [[item["content"][0]["text"][:20] for item in each.input] for each in asked]
+    assert told[1] == ["Never mention xyzzy.", "This is a summary of", "My name is Ada.", "Where do I live?"]
+    assert told[2][:4] == told[1]
+
+
+async def test_an_answer_is_counted_from_its_compaction_on(http: httpx.AsyncClient, world: World) -> None:
+    """Also while nothing has continued it, and it is in no thread yet."""
+    first = await said(http, world, input=LONG, **over())
+    more = {"model": "simulator", "input": "So?"}
+    plain = {"role": "assistant", "content": first["output"][1]["content"][0]["text"]}
+    whole = [*wiring.expand()("local", first["output"][0]), plain, {"role": "user", "content": "So?"}]
+
+    continued = await http.post("/responses/input_tokens", json=more | {"previous_response_id": first["id"]})
+
+    spelt_out = await http.post("/responses/input_tokens", json=more | {"input": whole})
+    assert continued.json() == spelt_out.json()
 
 
 async def test_a_conversation_takes_only_compactions_of_its_owner(

@@ -111,6 +111,20 @@ async def test_a_count_of_what_does_not_fit_is_of_what_is_left_or_of_all(http: h
     assert await counted(http, input=[HELLO], conversation=talk) > 3_000
 
 
+async def test_a_count_is_of_what_is_left_while_nothing_else_has_continued_it(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """The response is in no thread yet; the one that continues it would be cut all the same."""
+    whole = [{"role": "user", "content": each} for each in (WORDS, "one two three", "four five six")]
+    first = await http.post("/responses", json={"model": SMALL, "input": whole, "background": True})
+    world.finish(first.json()["id"])
+    own = {"role": "user", "content": WORDS[:1_000]}
+    asked = {"input": [own], "previous_response_id": first.json()["id"]}
+
+    assert await counted(http, **asked, truncation="auto") == await counted(http, input=[*whole[1:], own])
+    assert await counted(http, **asked) == await counted(http, input=[*whole, own])
+
+
 async def test_a_count_of_what_is_not_there_is_refused_as_a_create_call(http: httpx.AsyncClient) -> None:
     """In the same words."""
     for what in (

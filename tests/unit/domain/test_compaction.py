@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,6 +130,17 @@ def test_a_summary_says_what_it_is() -> None:
     assert shown[0]["content"][0]["text"].endswith("They met.")
 
 
+@pytest.mark.parametrize("item_id", ["cmp_1", "mine"])
+def test_a_summary_is_summed_up_again_under_whatever_id_it_comes(item_id: str) -> None:
+    """It is no instruction of the developer's: kept word for word, summaries would only grow more."""
+    shown = Compaction(summary="They met.", kept=[RULES]).shown_as(item_id)
+
+    older, kept = divided([*shown, ASKED, HELLO])
+
+    assert shown[0] in older
+    assert kept == [RULES]
+
+
 def test_a_compaction_survives_json() -> None:
     """It lies with the caller for months."""
     made = Compaction(summary="They met.", kept=[ASKED])
@@ -182,3 +194,12 @@ def test_the_model_is_given_a_record_and_a_task() -> None:
     assert (asked.instructions or "").startswith(SUMMARISE)
     assert (asked.instructions or "").endswith("Be brief.")
     assert (asked.model, asked.tools) == ("m", [])
+
+
+def test_items_that_share_an_id_are_not_taken_for_each_other() -> None:
+    """Callers choose ids, and may give the same in each request."""
+    before, now = said("user", "Yesterday?", "turn"), said("user", "Today?", "turn")
+    told = said("developer", "Be brief.", "turn")
+
+    assert with_originals([told, before, now], [told, before, now]) == [told, before, now]
+    assert with_originals([told], [now]) == [told]

@@ -160,6 +160,21 @@ def test_a_deleted_item_is_not_shown_for_being_pinned() -> None:
     assert scene.texts(said("dddd"), conversation=talk) == ["ccc", "dddd"]
 
 
+def test_what_is_pinned_behind_a_place_is_found_at_a_later_one() -> None:
+    """A warm worker that did not find it before the place of then looks again."""
+    scene = Reading(window=10)
+    talk = scene.talk(said("aaaaaaaaaa"), said("bb"))
+    early = scene.asked(said("c"), conversation=talk)
+    scene.add(talk, said("ddd"), said("eee"))
+    scene.pin(talk, "msg_ddd")
+    assert [short(item) for item in scene.context(OWNER, early).request.input] == ["bb", "c"]
+    scene.add(talk, said("ffff"))
+
+    shown = scene.shown(said("g"), conversation=talk)
+
+    assert [short(item) for item in shown.request.input] == ["ddd", "ffff", "g"]
+
+
 def test_more_pinned_than_fits_is_an_error() -> None:
     """`auto` drops what may be dropped, and nothing else."""
     scene = Reading(window=8)
@@ -269,6 +284,18 @@ def test_a_model_that_cannot_see_is_told_that_there_was_an_image() -> None:
         looked, _, gave = scene.shown(said("d"), conversation=talk).request.input[:3]
         seen = IMAGE if sees else {"type": "input_text", "text": NO_IMAGE}
         assert (looked["content"][1], gave["output"][0]) == (seen, seen)
+
+
+def test_a_call_that_a_compaction_keeps_is_left_out_without_the_rest_of_it() -> None:
+    """The compaction itself is shown, and counts: nothing of the thread was dropped."""
+    scene = Reading()
+    content = EXPAND.compactions.close(OWNER, Compaction(summary="They met.", kept=[called("x")]))
+    talk = scene.talk(SUMMARY | {"encrypted_content": content})
+
+    shown = scene.shown(said("So?"), conversation=talk)
+
+    assert [item["type"] for item in shown.request.input] == ["message", "message"]
+    assert (shown.dropped, shown.recalled) == (None, size_of(SUMMARY))
 
 
 # ── Before it is stored ───────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ Both lie sealed in one item of type `compaction`, which callers hand back. Whate
 same input or thread is not shown to the model any more.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -64,7 +65,8 @@ class Compaction:
     def shown_as(self, item_id: str) -> list[Json]:
         """Return the items that a model is shown in place of the compaction item with this id."""
         text = {"type": "input_text", "text": f"{INTRODUCTION}\n\n{self.summary}"}
-        said = {"id": item_id, "type": MESSAGE, "status": "completed", "role": "developer", "content": [text]}
+        own_id = item_id if item_id.startswith(f"{PREFIX}_") else f"{PREFIX}_{item_id}"  # callers give others
+        said = {"id": own_id, "type": MESSAGE, "status": "completed", "role": "developer", "content": [text]}
         return [said, *self.kept]
 
 
@@ -146,9 +148,18 @@ def summary_request(request: Request, items: Iterable[Json]) -> Request:
 
 
 def with_originals(items: Sequence[Json], originals: Sequence[Json]) -> list[Json]:
-    """Return items with those that were shortened as they are in the request, where it has them."""
-    by_id = {item["id"]: item for item in originals if item["type"] != COMPACTION}
-    return [by_id.get(item["id"], item) for item in items]
+    """Return items with those that were shortened as they are in the request, where it has them.
+
+    Ids need not tell items of different requests apart: callers choose them. What is not certain stays short.
+    """
+    known = Counter(_name(item) for item in originals)
+    by_name = {_name(item): item for item in originals if known[_name(item)] == 1}
+    return [by_name.get(_name(item), item) for item in items]
+
+
+def _name(item: Json) -> tuple[str, ...]:
+    """Return what tells an item from others, as far as that can be told without its content."""
+    return tuple(str(item.get(name, "")) for name in ("id", "type", "role", "call_id"))
 
 
 def _parted(items: Sequence[Json], staying: Sequence[int]) -> tuple[list[Json], list[Json]]:

@@ -5,7 +5,7 @@ stands in place of an image that a model cannot see.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from meanwhile.domain.errors import InvalidRequest
@@ -15,6 +15,8 @@ from meanwhile.domain.request import Json, Request
 NO_IMAGE = "[An image was here. This model cannot see images.]"
 _ANSWERS = 4
 """A window's share that is left for an answer of which nothing is known: one of so many."""
+_SUMMARIES, _SUMMARY = 8, 4_096
+"""The same of a summary, and the most that it is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,17 @@ class Window:
         if tokens is None:
             answer = min(answer, size // 2)
         return cls(tokens=size, answer=answer, is_known=tokens is not None, sees_images=sees_images)
+
+    def to_read(self, request: Request) -> Self:
+        """Return the window with what of it is left while a request is read first.
+
+        Where it is to be summed up a summary takes less than an answer: what has outgrown the answer's room
+        is what is compacted. With `truncation: auto` it is cut to that room before.
+        """
+        is_summed_up = request.is_compaction or request.compact_threshold is not None
+        if not is_summed_up or request.truncation == "auto":
+            return self
+        return replace(self, answer=min(self.answer, self.tokens // _SUMMARIES, _SUMMARY))
 
     def exceeded(self, *, own: int, before: int) -> InvalidRequest:
         """Return the error for what does not fit: it names the numbers."""

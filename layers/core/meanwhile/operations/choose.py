@@ -26,7 +26,7 @@ class Room:
     """A window that fills up. The request's own tokens are bounded first, and counted once it gets close."""
 
     def __init__(self, measure: Measure, request: Request) -> None:
-        self.window = measure.window(request)
+        self.window = measure.window(request).to_read(request)
         self.own = measure.at_most(request)
         self._count = measure.count
         self._request = request

@@ -16,17 +16,19 @@ from meanwhile.domain.compaction import (
     with_originals,
 )
 from meanwhile.domain.continuation import Beginning
-from meanwhile.domain.errors import ProviderBroken, ProviderRejected
+from meanwhile.domain.errors import InvalidRequest, ProviderBroken, ProviderRejected
 from meanwhile.domain.facts import Compacted, ItemDone
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
 from meanwhile.domain.request import Request
-from meanwhile.domain.window import without_images
+from meanwhile.domain.window import unpaired, without_images
 from meanwhile.operations.choose import Measure
 from meanwhile.operations.context import Shown
 from meanwhile.operations.expand import Expand
 
 _CALLS = 3
 """Model calls for one summary whose streams may break."""
+NOTHING_TO_COMPACT = "nothing_to_compact"
+"""Code of the failure where only a developer has spoken, or a model has only thought."""
 
 Ask = Callable[[Request, Beginning], AsyncGenerator[ModelEvent, None]]
 """Asks a model for what stands behind a beginning; an empty one is that of every answer."""
@@ -53,14 +55,22 @@ class Compact:
 
         Raises:
             ProviderError: There is no summary, for this reason.
+            InvalidRequest: There is nothing that could be summed up, and that is all that is wanted,
+                or it leaves no room for the answer.
         """
         if answer.items or not await asyncio.to_thread(self._is_wanted, request, shown):
             return []
         divide = divided_with_turn if request.is_compaction else divided
         older, kept = divide(shown.request.input)
-        if not older and not request.is_compaction:
+        asked = summary_request(shown.request, older)
+        if not asked.input[0]["content"]:
+            if request.is_compaction:
+                raise InvalidRequest(
+                    "There is nothing to compact: nobody has said anything.", code=NOTHING_TO_COMPACT
+                )
+            await asyncio.to_thread(self._check_room, request, shown)
             return []
-        summary, usage = await self._summary(summary_request(shown.request, older))
+        summary, usage = await self._summary(asked)
         made = Compaction(summary=summary, kept=shortened(kept))
         content = await asyncio.to_thread(self.expand.compactions.close, owner, made)
         return [Compacted(content, usage), ItemDone(0)]
@@ -77,22 +87,41 @@ class Compact:
             return shown
         return replace(shown, input=[without_images(item) for item in shown.input])
 
-    def behind(self, owner: str, answer: Answer, shown: Request) -> Request:
-        """Return what the model is shown once the answer has its compaction item; else the same."""
-        item = answer.compaction
+    def behind(self, owner: str, answer: Answer, shown: Shown) -> Request:
+        """Return what the model is shown once the answer has its compaction item; else the same.
+
+        What is pinned stands before it, word for word, as it will for the next response.
+        """
+        item, request = answer.compaction, shown.request
         if item is None:
-            return shown
-        return replace(shown, input=with_originals(self.expand(owner, item), shown.input))
+            return request
+        kept = with_originals(self.expand(owner, item), request.input)
+        there = {each["id"] for each in kept}
+        pinned = [each for each in request.input if each["id"] in shown.pinned - there]
+        lost = unpaired(pinned, kept)
+        pinned = [each for at, each in enumerate(pinned) if at not in lost]
+        return replace(request, input=[*pinned, *kept])
 
     def _is_wanted(self, request: Request, shown: Shown) -> bool:
         most = request.compact_threshold
         if request.is_compaction or most is None:
             return request.is_compaction
         # What was recalled was counted when it was written; the rest is bounded first, for that is cheap.
-        own = request if shown.recalled else shown.request
+        own, most = _own(request, shown), min(most, self._room(request) or most)
         if shown.recalled + self.measure.at_most(own) <= most:
             return False
         return shown.recalled + self.measure.count(own) > most
+
+    def _check_room(self, request: Request, shown: Shown) -> None:
+        """Refuse what leaves no room for the answer and cannot be summed up."""
+        room, own = self._room(request), self.measure.count(_own(request, shown))
+        if room is not None and shown.recalled + own > room:
+            raise self.measure.window(request).exceeded(own=own, before=shown.recalled)
+
+    def _room(self, request: Request) -> int | None:
+        """Return what may be read beside an answer; `None` if nobody says so."""
+        window = self.measure.window(request)
+        return window.room if window.is_known or request.place is not None else None
 
     async def _summary(self, request: Request) -> tuple[str, Usage | None]:
         """Ask until there is a summary, and return it with what it has cost."""
@@ -114,6 +143,11 @@ class Compact:
                     case Finished(reason, usage):
                         return _summary_in("".join(said), reason), usage
         raise ProviderBroken("the provider's stream stopped without its own end")
+
+
+def _own(request: Request, shown: Shown) -> Request:
+    """Return what has to be counted beside what was recalled."""
+    return request if shown.recalled else shown.request
 
 
 def _summary_in(text: str, reason: FinishReason) -> str:

@@ -1,6 +1,6 @@
 """Context: what a model is shown of a request that runs in a thread."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, Unavailable
@@ -27,6 +27,8 @@ class Shown:
     recalled: int = 0
     """Tokens of what was said before, as they were counted when it was written."""
     dropped: Dropped | None = None
+    pinned: frozenset[str] = frozenset()
+    """Ids of items that are shown whatever becomes of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Context:
         chosen = self._opened(owner, place, chosen)
         if known.stamp:
             self._remember(owner, place, known, chosen)
-        return self._shown(owner, request, place, room, chosen)
+        shown = self._shown(owner, request, place, room, chosen)
+        return replace(shown, pinned=frozenset(known.pinned))
 
     def tokens(self, owner: str, request: Request, place: Place) -> int:
         """Return what a model would read, the request's own included, without opening anything.
@@ -104,7 +107,7 @@ class Context:
 
     def _chosen(self, owner: str, place: Place, room: Room, known: _Known) -> Chosen:
         pieces = self._pieces(owner, place, known.memory)
-        held = known.memory.pinned if known.memory else {}
+        held = _held(place, known)
         reserved = self._pinned(owner, place, known) if all(each in held for each in known.pinned) else ()
         return choose(pieces, room, lambda: self._pinned(owner, place, known), reserved=reserved)
 
@@ -130,7 +133,7 @@ class Context:
             yield from self.recall.back(owner, place.path, below=below, batches=min(batches, _BATCHES))
 
     def _pinned(self, owner: str, place: Place, known: _Known) -> list[Piece]:
-        held = known.memory.pinned if known.memory else {}
+        held = _held(place, known)
         missing = [item_id for item_id in known.pinned if item_id not in held]
         found = self.recall.find_all(owner, place.path, missing) if missing else []
         pieces = [Piece(each.entry) for each in found if not each.entry.deleted]
@@ -201,12 +204,21 @@ class Context:
         kept = [item for at, item in enumerate(items) if at not in lost]
         if not room.window.sees_images:
             kept = [without_images(item) for item in kept]
-        left = {entries[at].position: entries[at] for at in lost}
+        there = {entry.position for at, entry in enumerate(entries) if at not in lost}
+        left = {entries[at].position: entries[at] for at in lost if entries[at].position not in there}
         return Shown(
             request=replace(request, input=[*kept, *request.input]),
             recalled=chosen.tokens - sum(entry.tokens for entry in left.values()),
             dropped=_dropped(place, chosen, list(left.values())),
         )
+
+
+def _held(place: Place, known: _Known) -> Mapping[str, Piece | None]:
+    """Return what is remembered of what is pinned; what was not there may be there at a later place."""
+    if known.memory is None:
+        return {}
+    is_later = place.position > known.memory.position
+    return {item_id: piece for item_id, piece in known.memory.pinned.items() if piece or not is_later}
 
 
 def _dropped(place: Place, chosen: Chosen, lost: Sequence[Entry]) -> Dropped | None:

@@ -1,5 +1,6 @@
 """Count input: how many tokens a request would cost to read, with what it continues."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -31,5 +32,18 @@ class CountInput:
         if last_compaction(request.input) is not None:
             return self.count(self.expand.request(owner, request))
         if place is None:
-            return self.count(replace(request, input=[*before, *request.input]))
+            before = self.expand.shown(owner, before)
+            return self._left(replace(request, input=[*before, *request.input]), len(before))
         return self.context.tokens(owner, request, place)
+
+    def _left(self, whole: Request, before: int) -> int:
+        """Return what a request costs to read, of whose input so many items stand before its own."""
+        if whole.truncation != "auto" or not before:
+            return self.count(whole)
+        room = self.context.measure.window(whole).room
+
+        def left_from(first: int) -> int:
+            return self.count(replace(whole, input=whole.input[first:]))
+
+        fitting = bisect_left(range(before), True, key=lambda first: left_from(first) <= room)
+        return left_from(fitting)

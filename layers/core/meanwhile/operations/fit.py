@@ -1,7 +1,8 @@
 """Fit: what a model's window cannot hold is refused before it is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from meanwhile.domain.compaction import divided
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.domain.threads import Place
@@ -31,12 +32,15 @@ class Fit:
         Raises:
             InvalidRequest: `context_length_exceeded`, with the numbers.
         """
-        room = Room(self.measure, self.expand.request(head.owner, request))
+        whole = self.expand.request(head.owner, request)
+        room = Room(self.measure, whole)
         place = Place.from_json(request.place) if request.place is not None else None
         if place is None and not room.window.is_known:
             return
         if not room.takes(0):
             raise room.exceeded(0)
+        if request.compact_threshold is not None:
+            self._check_what_stays(whole)
         if place is None or request.truncation == "auto" or stands_alone(request):
             return
         if place.tokens is not None and room.takes(place.tokens):
@@ -45,3 +49,10 @@ class Fit:
         chosen = choose(map(Piece, entries), room)
         if chosen.left_out is not None:
             raise room.exceeded(chosen.left_out)
+
+    def _check_what_stays(self, request: Request) -> None:
+        """Refuse what would not leave room for the answer, were all that can be summed up left out."""
+        stays = replace(request, input=divided(request.input)[1], context_management=[])
+        room = Room(self.measure, stays)
+        if not room.takes(0):
+            raise room.exceeded(0)

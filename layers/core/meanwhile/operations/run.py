@@ -127,7 +127,7 @@ class Run:
         commit.add(_applied(answer, facts))
         if request.is_compaction:
             return Ended(status=Status.COMPLETED, at=int(self.now()), usage=answer.spent)
-        asked = await asyncio.to_thread(self.compact.behind, claimed.owner, answer, shown.request)
+        asked = await asyncio.to_thread(self.compact.behind, claimed.owner, answer, shown)
         return await self._converse(claimed, asked, answer, commit)
 
     async def _shown(

@@ -14,6 +14,7 @@ from meanwhile.domain.model_events import NOTHING
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
 from meanwhile.domain.wire import usage_object
+from meanwhile.operations.compact import NOTHING_TO_COMPACT
 from meanwhile.operations.wait import RUNNING, Wait
 from meanwhile.web.errors import INVALID_REQUEST, SERVER_ERROR
 from meanwhile.web.unexpected import Stopped
@@ -25,7 +26,13 @@ _SILENT = 2
 _UNFINISHED = {"code": "compaction_unfinished", "message": "The compaction took longer than a call may wait."}
 _CANCELLED = {"code": "compaction_cancelled", "message": "The compaction was cancelled."}
 
-_REFUSALS = {"provider_rejected", "model_not_found", "context_length_exceeded", _CANCELLED["code"]}
+_REFUSALS = {
+    "provider_rejected",
+    "model_not_found",
+    "context_length_exceeded",
+    NOTHING_TO_COMPACT,
+    _CANCELLED["code"],
+}
 """Codes of failures that the same call would meet again, or that somebody wanted."""
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from meanwhile.domain.errors import InvalidRequest
-from meanwhile.domain.request import Json
+from meanwhile.domain.request import Json, Request
+from meanwhile.domain.window import Window
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.schemas.create import CountInputTokens
 from meanwhile.web.schemas.options import (
@@ -16,8 +17,8 @@ from meanwhile.web.schemas.options import (
     ReasoningOptions,
 )
 
-_SHARE_OF_WINDOW = 80
-"""Percent of a model's window above which is compacted where no number is given."""
+_SHARE_OF_ROOM = 80
+"""Percent of what a model may read above which is compacted where no number is given."""
 
 
 def check_tools(body: CountInputTokens, names: Sequence[str]) -> None:
@@ -62,17 +63,25 @@ def thresholds_of(body: CountInputTokens, catalogue: Catalogue) -> list[Json]:
     for index, entry in enumerate(getattr(body, "context_management", None) or ()):
         most = entry.compact_threshold
         if most is None:
-            window = catalogue.find(body.model or "").context_window
-            if window is None:
+            window = _window_of(body, catalogue)
+            if not window.is_known:
                 param = f"context_management[{index}].compact_threshold"
                 raise InvalidRequest(
                     f"Missing required parameter: '{param}'. The window of this model is not known.",
                     param=param,
                     code="missing_required_parameter",
                 )
-            most = window * _SHARE_OF_WINDOW // 100
+            most = window.room * _SHARE_OF_ROOM // 100
         found.append({"type": entry.type, "compact_threshold": most})
     return found
+
+
+def _window_of(body: CountInputTokens, catalogue: Catalogue) -> Window:
+    asked = Request(
+        model=body.model or "", input=[], max_output_tokens=getattr(body, "max_output_tokens", None)
+    )
+    catalogue.find(asked.model)
+    return catalogue.window_for(asked, otherwise=0)
 
 
 def plain_choice(choice: str | BaseModel) -> str | Json:
