@@ -111,6 +111,24 @@ async def test_whoever_has_the_answer_finds_it_in_the_conversation(
         assert got == ["Hello", "Good day"]
 
 
+@pytest.mark.parametrize("mended", [True, False])
+async def test_an_answer_that_is_deleted_at_once_has_joined(
+    mended: bool,  # noqa: FBT001
+    http: httpx.AsyncClient,
+    world: World,
+) -> None:
+    """Its items are the conversation's, also for a caller who is quicker than the worker's last writes."""
+    it = await talk(http)
+    response = await asked(http, conversation=it)
+    world.finish(response, "Good day", mend=mended)
+
+    deleted = await http.delete(f"/responses/{response}")
+
+    assert deleted.status_code == 200
+    assert await said(http, it) == ["Hello", "Good day"]
+    assert holder_of(it) is None
+
+
 async def test_one_response_at_a_time_runs_in_a_conversation(http: httpx.AsyncClient, world: World) -> None:
     """Not a 409, which SDKs would repeat; and whoever adds an item meanwhile hears the same."""
     it = await talk(http)
