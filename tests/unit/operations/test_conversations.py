@@ -240,7 +240,9 @@ def test_many_are_read_in_the_order_asked_for(salon: Salon) -> None:
     it = salon.talk("one", "two", "three")
     branch = salon.all.conversations.fork("ada", it, at=2, items=[new_item("else")])
 
-    found = salon.all.items.get_many("ada", branch.id, [item_id(each) for each in ("else", "three", "one")])
+    found = salon.all.items.get_many(
+        "ada", branch.id, [item_id(each) for each in ("else", "three", "one")]
+    ).items
 
     assert [text_of(item.content) for item in found] == ["else", "one"]
 
