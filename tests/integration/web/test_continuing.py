@@ -251,6 +251,25 @@ async def test_under_a_key_a_conversation_that_was_busy_can_be_asked_for_again(
     assert (busy.json()["error"]["code"], free.status_code) == ("conversation_locked", 200)
 
 
+async def test_under_a_key_items_that_are_there_are_returned_while_a_response_runs(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """The first call's answer was lost, and they were answered meanwhile: a 400 would say they are not there."""
+    it, headers = await talk(http), {"idempotency-key": "k1"}
+    path, body = f"/conversations/{it}/items", {"items": [{"role": "user", "content": "one"}]}
+    first = await http.post(path, json=body, headers=headers)
+    running = await asked(http, conversation=it)
+
+    again = await http.post(path, json=body, headers=headers)
+    other = await http.post(path, json=body, headers={"idempotency-key": "k2"})
+
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert other.json()["error"]["code"] == "conversation_locked"
+    assert holder_of(it) == running
+    world.finish(running, "Good day")
+    assert await said(http, it) == ["one", "Hello", "Good day"]
+
+
 async def test_an_sdks_retry_is_led_to_the_response_that_holds_the_conversation(
     http: httpx.AsyncClient, world: World
 ) -> None:
