@@ -175,6 +175,10 @@ class TwinThreadStore:
         page: int,
     ) -> Iterator[tuple[float, str]]:
         del page
+        first, behind_last = round((since or 0) * 1000), 10**15 if until is None else round(until * 1000)
+        assert first < behind_last, "DynamoDB refuses a span that ends before it begins"
+        at = first if behind is None else round(behind[0] * 1000)
+        assert first <= at < behind_last, "DynamoDB refuses to go on from outside of the span"
         mine = [
             (head.active_at, head.id)
             for head in self._rows.heads.values()

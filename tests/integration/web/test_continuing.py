@@ -111,6 +111,38 @@ async def test_whoever_has_the_answer_finds_it_in_the_conversation(
         assert got == ["Hello", "Good day"]
 
 
+@pytest.mark.parametrize("mended", [True, False])
+async def test_an_answer_that_is_deleted_at_once_has_joined(
+    mended: bool,  # noqa: FBT001
+    http: httpx.AsyncClient,
+    world: World,
+) -> None:
+    """Its items are the conversation's, also for a caller who is quicker than the worker's last writes."""
+    it = await talk(http)
+    response = await asked(http, conversation=it)
+    world.finish(response, "Good day", mend=mended)
+
+    deleted = await http.delete(f"/responses/{response}")
+
+    assert deleted.status_code == 200
+    assert await said(http, it) == ["Hello", "Good day"]
+    assert holder_of(it) is None
+
+
+async def test_no_part_of_a_callers_own_id_becomes_that_of_an_item(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """Ids stand in the clear; one that begins with a name would take it along."""
+    it, output = await talk(http, items=[CALL]), OUTPUT | {"id": "anna_1"}
+    question = {"role": "user", "content": "Hello", "id": "bob_1"}
+    world.finish(await asked(http, conversation=it, input=[output, question]), "Good day")
+
+    items = (await http.get(f"/conversations/{it}/items", params={"order": "asc"})).json()["data"]
+
+    assert [item["id"].split("_")[0] for item in items] == ["fc", "fco", "msg", "msg"]
+    assert not any(name in str(part["part"]) for part in world.thread_parts() for name in ("anna", "bob"))
+
+
 async def test_one_response_at_a_time_runs_in_a_conversation(http: httpx.AsyncClient, world: World) -> None:
     """Not a 409, which SDKs would repeat; and whoever adds an item meanwhile hears the same."""
     it = await talk(http)
@@ -231,6 +263,25 @@ async def test_under_a_key_a_conversation_that_was_busy_can_be_asked_for_again(
     free = await http.post("/responses", json=body, headers=headers)
 
     assert (busy.json()["error"]["code"], free.status_code) == ("conversation_locked", 200)
+
+
+async def test_under_a_key_items_that_are_there_are_returned_while_a_response_runs(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """The first call's answer was lost, and somebody asked meanwhile: a 400 would say they are not there."""
+    it, headers = await talk(http), {"idempotency-key": "k1"}
+    path, body = f"/conversations/{it}/items", {"items": [{"role": "user", "content": "one"}]}
+    first = await http.post(path, json=body, headers=headers)
+    running = await asked(http, conversation=it)
+
+    again = await http.post(path, json=body, headers=headers)
+    other = await http.post(path, json=body, headers={"idempotency-key": "k2"})
+
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert other.json()["error"]["code"] == "conversation_locked"
+    assert holder_of(it) == running
+    world.finish(running, "Good day")
+    assert await said(http, it) == ["one", "Hello", "Good day"]
 
 
 async def test_an_sdks_retry_is_led_to_the_response_that_holds_the_conversation(

@@ -402,3 +402,29 @@ async def test_large_items_lie_in_the_bucket_and_come_back(http: httpx.AsyncClie
 
     assert added.status_code == 200
     assert texts(await rows(http, path)) == [large, "small"]
+
+
+@pytest.mark.parametrize("asked", ["page", "ids"])
+async def test_a_page_holds_no_more_than_an_answer_can_carry(asked: str, http: httpx.AsyncClient) -> None:
+    """Lambda hands on 6 MB; with more, every page that holds two images would be a 502, and no way around."""
+    path, image = await talk(http), {"type": "input_image", "image_url": "data:image/png;base64,"}
+    ids: list[str] = []
+    for letter in "ABC":
+        content = [image | {"image_url": image["image_url"] + letter * 2_500_000}]
+        added = await http.post(f"{path}/items", json={"items": [message("x") | {"content": content}]})
+        ids.append(added.json()["data"][0]["id"])
+
+    seen: list[str] = []
+    query: dict[str, Any] = {"order": "asc"} if asked == "page" else {"ids": ",".join(ids)}
+    while query:
+        got = await http.get(f"{path}/items", params=query)
+        page = got.json()
+        assert page["data"]
+        assert len(got.content) < 6_000_000
+        seen += [item["id"] for item in page["data"]]
+        goes_on = (
+            {"order": "asc", "after": page["last_id"]} if asked == "page" else {"ids": ",".join(ids[2:])}
+        )
+        query = goes_on if page["has_more"] else {}
+
+    assert seen == ids

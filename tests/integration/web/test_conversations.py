@@ -295,6 +295,25 @@ async def test_a_fork_shares_what_stands_before_it(http: httpx.AsyncClient) -> N
     assert await said(http, whole["id"]) == await said(http, it["id"]) == ["one", "two", "three"]
 
 
+async def test_what_shares_nothing_still_names_what_it_branched_off(http: httpx.AsyncClient) -> None:
+    """The first message is what people edit most; and what nothing was said in can be forked, too."""
+    it, empty = await made(http, items=[HELLO, HELLO]), await made(http)
+    (first, _) = await item_ids(http, it["id"])
+
+    edit = await http.post(f"/conversations/{it['id']}/items/{first}", json={"item": HELLO})
+    branch = edit.json()["conversation"]
+    again = await http.post(f"/conversations/{branch['id']}/items/{first}", json={"item": HELLO})
+    fork = await http.post(f"/conversations/{empty['id']}/fork", json={})
+
+    assert branch["parent"] == {"id": it["id"]}
+    assert again.json()["conversation"]["parent"] == {"id": branch["id"]}
+    assert fork.json()["parent"] == {"id": empty["id"]}
+    for made_of in (branch, again.json()["conversation"], fork.json()):
+        assert (await http.get(f"/conversations/{made_of['id']}")).json() == made_of
+    await http.delete(f"/conversations/{it['id']}")
+    assert await item_ids(http, branch["id"]) == [first]
+
+
 async def test_a_fork_behind_what_is_not_there_is_refused(http: httpx.AsyncClient) -> None:
     """By the parameter's name."""
     it = await made(http, items=[HELLO])

@@ -185,6 +185,23 @@ def test_lists_are_filtered_by_tag_metadata_and_date(salon: Salon) -> None:
     assert listed(tag="nothing") == []
 
 
+def test_time_spans_are_of_whole_milliseconds_as_activity_is(salon: Salon) -> None:
+    """Else one between two of them would end before it begins, which DynamoDB refuses."""
+    it, (at, them) = salon.talk(), (salon.clock(), salon.all.conversations)
+    cursor = f"{round(at * 1000)}-{new_id('conv')}"
+
+    for since, until, found in (
+        (at + 0.0001, at + 0.0004, []),
+        (at, at + 0.0004, [it]),
+        (at - 0.0004, at + 0.0001, [it]),
+        (at, at, []),
+        (at + 0.001, None, []),
+    ):
+        assert [row.id for row in them.list("ada", wanted=Wanted(since=since, until=until)).rows] == found
+    for wanted in (Wanted(until=at + 0.0004), Wanted(since=at - 0.0004), Wanted(since=at + 0.0004)):
+        assert len(them.list("ada", wanted=wanted, cursor=cursor).rows) <= 1
+
+
 def test_a_delete_is_made_with_its_first_write(salon: Salon, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told to try again, an SDK would hear of the second try that there is no such conversation."""
     it = salon.talk("hello")
@@ -240,7 +257,9 @@ def test_many_are_read_in_the_order_asked_for(salon: Salon) -> None:
     it = salon.talk("one", "two", "three")
     branch = salon.all.conversations.fork("ada", it, at=2, items=[new_item("else")])
 
-    found = salon.all.items.get_many("ada", branch.id, [item_id(each) for each in ("else", "three", "one")])
+    found = salon.all.items.get_many(
+        "ada", branch.id, [item_id(each) for each in ("else", "three", "one")]
+    ).items
 
     assert [text_of(item.content) for item in found] == ["else", "one"]
 

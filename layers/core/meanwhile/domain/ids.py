@@ -6,10 +6,23 @@ import secrets
 
 HEX_DIGITS = 48
 
+_OF_ITEMS = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "reasoning": "rs",
+    "compaction": "cmp",
+}
+
 
 def new_id(prefix: str) -> str:
     """Return an id nobody can guess, `resp_` and 48 hex digits for instance."""
     return f"{prefix}_{secrets.token_hex(HEX_DIGITS // 2)}"
+
+
+def new_item_id(kind: str) -> str:
+    """Return an id for an item of this type."""
+    return new_id(_OF_ITEMS[kind])
 
 
 def is_id(prefix: str, found: str) -> bool:

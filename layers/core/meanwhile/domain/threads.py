@@ -81,13 +81,14 @@ class Path:
 
     @property
     def parent(self) -> Stretch | None:
-        """The thread that this one branched off, and where; `None` if it continues nothing."""
+        """The thread that this one branched off, and where; `None` if it is no branch."""
         return Stretch(self.stretches[-2].thread, self.start) if len(self.stretches) > 1 else None
 
     def branch(self, thread: str, at: int) -> "Path":
-        """Return the path of a thread that shares everything before position `at`, and nothing behind it."""
-        shared = tuple(each for each in self.stretches if each.start < at)
-        return Path((*shared, Stretch(thread, at)))
+        """Return the path of a thread that shares what is before `at`; if nothing is, it names its parent."""
+        shared = [each for each in self.stretches if each.start < at]
+        nothing = [each for each in self.stretches if each.start == at][-1:]
+        return Path((*(shared or nothing), Stretch(thread, at)))
 
     def spans(self, end: int | None = None) -> Iterator[Span]:
         """Yield the parts of the path before position `end`, the newest first."""

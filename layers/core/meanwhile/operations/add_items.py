@@ -9,7 +9,7 @@ from meanwhile.domain.ids import new_nonce
 from meanwhile.domain.threads import Entry, NewItem, Reached, ThreadBatch, ThreadHead
 from meanwhile.operations.conversations import Conversations
 from meanwhile.operations.items import Item
-from meanwhile.operations.lock import Lock
+from meanwhile.operations.lock import Lock, locked
 from meanwhile.operations.recall import Recall
 from meanwhile.storage.stores import Threads
 
@@ -38,17 +38,17 @@ class AddItems:
 
         Raises:
             ConversationNotFound: Not there, not theirs, or deleted.
-            InvalidRequest: `conversation_locked`: a response runs in it; `idempotency_key_reused`: other
-                items were added under this name.
+            InvalidRequest: `conversation_locked`: a response runs in it, and not all of them are there;
+                `idempotency_key_reused`: other items were added under this name.
             Unavailable: Others kept adding at the same moment.
         """
         head, _ = self.conversations.known(owner, conversation_id)
-        self.lock.refuse_running(head)
+        is_busy = self.lock.settle(head)
         tip = head.reached
         added: list[Entry] = []
         for number, chunk in enumerate(_chunks(items)):
             name = json.dumps([conversation_id, once, number]) if once is not None else None
-            batch, end = self._add(owner, head, tip, chunk, name)
+            batch, end = self._add(owner, head, tip, chunk, name, is_busy=is_busy)
             tip = max(tip, end, key=lambda reached: reached.position)
             added += batch.entries
         if added:
@@ -60,9 +60,19 @@ class AddItems:
         ]
 
     def _add(
-        self, owner: str, head: ThreadHead, tip: Reached, items: Sequence[NewItem], name: str | None
+        self,
+        owner: str,
+        head: ThreadHead,
+        tip: Reached,
+        items: Sequence[NewItem],
+        name: str | None,
+        *,
+        is_busy: bool,
     ) -> tuple[ThreadBatch, Reached]:
-        """Add one chunk at the tip, wherever that is by now, or find it; return it, and the tip as known."""
+        """Add one chunk at the tip, wherever that is by now, or find it; return it, and the tip as known.
+
+        Where a response runs it can only be found.
+        """
         log = self.threads.log
         nonce = new_nonce() if name is None else log.nonce_of(owner, name)
         for _ in range(_TRIES):
@@ -73,6 +83,8 @@ class AddItems:
             if mine is not None:
                 self._refuse_others(owner, mine, items)
                 return mine, tip
+            if is_busy:
+                raise locked(head.id)
             try:
                 at, once = tip.position, name is not None
                 batch = log.append(owner, head.id, at, items, nonce, findable=True, once=once)

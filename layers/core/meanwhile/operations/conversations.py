@@ -1,6 +1,7 @@
 """Conversations: make, find, describe, branch, list and delete them."""
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -67,6 +68,10 @@ class Wanted:
         if self.tag is not None and self.tag not in about.tags:
             return False
         return all(about.metadata.get(name) == value for name, value in (self.metadata or {}).items())
+
+    def in_millis(self) -> "Wanted":
+        """Return the same in whole milliseconds, as activity has them."""
+        return replace(self, since=_whole_millis(self.since), until=_whole_millis(self.until))
 
     @property
     def filters(self) -> bool:
@@ -213,7 +218,7 @@ class Conversations:
         Raises:
             InvalidRequest: `cursor` is none that a page before has named.
         """
-        wanted = wanted or Wanted()
+        wanted = (wanted or Wanted()).in_millis()
         behind = _from_cursor(cursor)
         since = wanted.since or 0
         if wanted.until is not None and behind and behind[0] >= wanted.until:
@@ -273,6 +278,10 @@ class Conversations:
 def _chunks(places: Iterator[tuple[float, str]], size: int) -> Iterator[list[tuple[float, str]]]:
     while chunk := list(islice(places, size)):
         yield chunk
+
+
+def _whole_millis(seconds: float | None) -> float | None:
+    return None if seconds is None else math.ceil(round(seconds * 1000, 2)) / 1000
 
 
 def _to_cursor(active_at: float, thread: str) -> str:

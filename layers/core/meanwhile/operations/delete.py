@@ -27,7 +27,7 @@ class Delete:
         """Remove it; from the first write on, readers do not find it.
 
         Its head says whether it has ended, so that what can no longer be opened can still be deleted. Only
-        where it says that it runs is the log asked, which may know more.
+        where it says that it runs is the log asked, which may know more; then it joins its thread first.
 
         Raises:
             ResponseNotFound: Not there, or not theirs.
@@ -47,12 +47,14 @@ class Delete:
     def _ended_by_its_log(self, head: Head) -> Head:
         try:
             self.read.record(head.owner, head.id, result=False)  # whether it was accepted at all
-            end = self.read.answer(head).end
+            answer = self.read.answer(head)
         except LogCorrupt as error:
             raise StillRunning from error  # until its time is over, for nobody can tell
-        if end is None:
+        if answer.end is None:
             raise StillRunning
-        return replace(head, status=end.status)
+        if head.thread is not None:
+            self.read.ending.finish(head, answer)  # what it has said joins while there is something to join
+        return replace(head, status=answer.end.status)
 
     def _request(self, head: Head) -> Request | None:
         """Return the request of one that ran in a thread, for it says where."""

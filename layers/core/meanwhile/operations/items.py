@@ -1,5 +1,6 @@
 """Items of conversations: read, replace, pin and delete them."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -21,6 +22,10 @@ from meanwhile.storage.thread_burial import STRAYS_AFTER
 
 _TRIES = 20
 _AT_ONCE = 100
+_OPENED_AT_ONCE = 10
+"""Items may be large: no more of them than this are in memory beyond what is returned."""
+_PAGE_BYTES = 5_500_000
+"""What Lambda hands on of an answer, which is 6 MB with its JSON escaped once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Items:
     ) -> ItemPage:
         """Return up to `limit` items behind the one named by `after`: one query a stretch of the path.
 
+        Fewer where they are large: a page holds what one answer can carry, and at least one item.
+
         Raises:
             ConversationNotFound: As above.
             ItemNotFound: `after` is no item of it.
@@ -72,7 +79,8 @@ class Items:
         else:
             entries = self.recall.up(owner, head.path, after=start, tip=head.tip, page=limit + 1)
         found = list(islice(entries, limit + 1))
-        return ItemPage(self._opened(owner, found[:limit]), has_more=len(found) > limit)
+        items = self._carried(owner, found[:limit])
+        return ItemPage(items, has_more=len(found) > len(items))
 
     def get(self, owner: str, conversation_id: str, item_id: str) -> Item:
         """Return one item.
@@ -83,8 +91,10 @@ class Items:
         head, _ = self._settled(owner, conversation_id)
         return self._opened(owner, [self._found(owner, head, item_id).entry])[0]
 
-    def get_many(self, owner: str, conversation_id: str, item_ids: Sequence[str]) -> list[Item]:
+    def get_many(self, owner: str, conversation_id: str, item_ids: Sequence[str]) -> ItemPage:
         """Return items by id, up to 100, in the order asked for; those that are not there are left out.
+
+        There is more if they are large: those behind the last one returned must be asked for again.
 
         Raises:
             ConversationNotFound: As above.
@@ -92,7 +102,9 @@ class Items:
         head, _ = self._settled(owner, conversation_id)
         asked = list(dict.fromkeys(item_ids))[:_AT_ONCE]
         found = self.recall.find_all(owner, head.path, asked)
-        return self._opened(owner, [each.entry for each in found if not each.entry.deleted])
+        there = [each.entry for each in found if not each.entry.deleted]
+        items = self._carried(owner, there)
+        return ItemPage(items, has_more=len(there) > len(items))
 
     def edit(
         self, owner: str, conversation_id: str, item_id: str, item: NewItem, *, version: int | None = None
@@ -212,6 +224,23 @@ class Items:
         there = {each.entry.id for each in found if each.entry.position < end}
         return [item_id for item_id in about.pinned if item_id in there]
 
+    def _carried(self, owner: str, entries: Sequence[Entry]) -> list[Item]:
+        """Open the first of these items: as many as one answer can carry, but one at the least."""
+        carried: list[Item] = []
+        room = _PAGE_BYTES
+        for start in range(0, len(entries), _OPENED_AT_ONCE):
+            for item in self._opened(owner, entries[start : start + _OPENED_AT_ONCE]):
+                room -= _size_of(item.content)
+                if room < 0 and carried:
+                    return carried
+                carried.append(item)
+        return carried
+
     def _opened(self, owner: str, entries: Sequence[Entry]) -> list[Item]:
         contents = self.recall.open(owner, entries)
         return [Item(entry, content) for entry, content in zip(entries, contents, strict=True)]
+
+
+def _size_of(content: Json) -> int:
+    """Return the bytes that an item takes in an answer, which is itself handed on as a string."""
+    return len(json.dumps(json.dumps(content, ensure_ascii=False), ensure_ascii=False).encode())

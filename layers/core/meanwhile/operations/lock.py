@@ -48,25 +48,18 @@ class Lock:
                 if there is None or not lives or there.owner != owner:
                     raise ConversationNotFound(conversation_id)
                 if there.lock is not None and self._runs(there):
-                    raise _locked(conversation_id)
+                    raise locked(conversation_id)
                 instead_of = there.lock
         except OwnerDeleted as error:
             raise ConversationNotFound(conversation_id) from error
-        raise _locked(conversation_id)
+        raise locked(conversation_id)
 
-    def refuse_running(self, head: ThreadHead) -> None:
-        """Let only those pass that find no response running; no call if nothing holds the lock.
+    def settle(self, head: ThreadHead) -> bool:
+        """Return whether a response runs; no call if nothing holds the lock.
 
-        Raises:
-            InvalidRequest: As above.
+        A holder that has ended is seen to its end, so that what it said is there.
         """
-        if head.lock is not None and self._runs(head):
-            raise _locked(head.id)
-
-    def settle(self, head: ThreadHead) -> None:
-        """See a holder that has ended to its end, so that what it said is there; no call if there is none."""
-        if head.lock is not None:
-            self._runs(head)
+        return head.lock is not None and self._runs(head)
 
     def give_back(self, conversation_id: str, response_id: str) -> None:
         """Let go of what was taken for a response that is not accepted after all."""
@@ -89,7 +82,8 @@ class Lock:
         return False
 
 
-def _locked(conversation_id: str) -> InvalidRequest:
+def locked(conversation_id: str) -> InvalidRequest:
+    """Return the error for whoever would add to a conversation while a response runs in it."""
     return InvalidRequest(
         f"A response runs in conversation '{conversation_id}'. Wait for its end, or cancel it.",
         param="conversation",

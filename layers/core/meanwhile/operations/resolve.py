@@ -1,6 +1,5 @@
 """Resolve: where in a thread a request runs that continues a response, or a conversation."""
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from meanwhile.domain.errors import (
     SlotTaken,
     Unavailable,
 )
-from meanwhile.domain.ids import new_id
+from meanwhile.domain.ids import new_item_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
 from meanwhile.domain.threads import (
@@ -36,8 +35,6 @@ from meanwhile.storage.stores import Threads
 MAX_INPUT = MAX_ITEMS - 100
 """Input items of a request in a thread: with the output they go into one batch."""
 _DAY = 86_400
-_PREFIX = re.compile(r"[a-z]{2,4}(?=_)")
-"""Of ids as they are made here; callers give others, which would not do in a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,8 +255,7 @@ def _refuse_chains(conversation_id: str) -> None:
 
 
 def _renamed(item: Json) -> Json:
-    known = _PREFIX.match(item["id"])
-    return {**item, "id": new_id(known[0] if known else "item")}
+    return {**item, "id": new_item_id(item["type"])}
 
 
 _WHY = {Status.FAILED: "has failed", Status.CANCELLED: "was cancelled"}

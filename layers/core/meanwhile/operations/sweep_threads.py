@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from meanwhile.domain.errors import ServiceError, named
+from meanwhile.domain.errors import LogCorrupt, OwnerDeleted, ServiceError, named
 from meanwhile.domain.response import SHARDS
 from meanwhile.storage.stores import Threads
 from meanwhile.storage.thread_burial import STRAYS_AFTER
@@ -44,14 +45,34 @@ class SweepThreads:
         """Look at one, which must not keep the others waiting; whether there is more to do at once."""
         try:
             return self._look_at(thread)
+        except LogCorrupt as error:
+            self._leave(thread, error)
+            self._set_aside(thread)
         except ServiceError as error:
-            logger.warning("left for a later sweep", extra={"thread_id": thread} | named(error))
-            return False
+            self._leave(thread, error)
+        return False
+
+    def _leave(self, thread: str, error: ServiceError) -> None:
+        logger.warning("left for a later sweep", extra={"thread_id": thread} | named(error))
+
+    def _set_aside(self, thread: str) -> None:
+        """Make room for what is due behind one that does not open, now or later."""
+        now = self.now()
+        with suppress(ServiceError):
+            self.threads.heads.looked_at(thread, now=now, again_at=now + STRAYS_AFTER)
 
     def _look_at(self, thread: str) -> bool:
         now, heads = self.now(), self.threads.heads
-        if heads.expire(thread, now=now) or heads.is_deleted(thread):
+        if heads.expire(thread, now=now) or self._is_deleted(thread, now):
             return not self.threads.burial.bury(thread, now=now, at_most=_PARTS_AT_ONCE)
         all_gone = self.threads.burial.remove_strays(thread, now=now)
         heads.looked_at(thread, now=now, again_at=None if all_gone else now + STRAYS_AFTER)
         return False
+
+    def _is_deleted(self, thread: str, now: float) -> bool:
+        """Whether a thread is deleted; one whose owner's key is destroyed is from here on."""
+        try:
+            return self.threads.heads.is_deleted(thread)
+        except OwnerDeleted:
+            self.threads.heads.mark_deleted(thread, now=now)
+            return True

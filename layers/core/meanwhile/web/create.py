@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from meanwhile.domain.calls import check_calls
-from meanwhile.domain.compaction import PREFIX, last_compaction
+from meanwhile.domain.compaction import last_compaction
 from meanwhile.domain.errors import InvalidRequest
-from meanwhile.domain.ids import new_id
+from meanwhile.domain.ids import new_item_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.operations.resolve import refuse_unfit
 from meanwhile.providers.catalogue import Catalogue
@@ -22,14 +22,6 @@ from meanwhile.web.capabilities import check_model
 from meanwhile.web.options import check_tools, plain_choice, reasoning_of, text_of, thresholds_of, tool_of
 from meanwhile.web.schemas.create import CompactResponse, CountInputTokens, CreateResponse, Input
 from meanwhile.web.validation import checked
-
-_PREFIX = {
-    "message": "msg",
-    "function_call": "fc",
-    "function_call_output": "fco",
-    "reasoning": "rs",
-    "compaction": PREFIX,
-}
 
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "top_logprobs")
 
@@ -161,16 +153,16 @@ def to_items(said: Sequence[BaseModel], param: str = "input") -> list[Json]:
 
 def renamed(item: Json) -> Json:
     """Return an item under a new id: what is added to a conversation must have one that is new to it."""
-    return {**item, "id": new_id(_PREFIX[item["type"]])}
+    return {**item, "id": new_item_id(item["type"])}
 
 
 def _item(said: Json) -> Json:
     if said["type"] == "compaction":
-        return {"id": new_id(PREFIX)} | said
+        return {"id": new_item_id("compaction")} | said
     content = said.get("content")
     if isinstance(content, str):
         said["content"] = [_part(content, written=said["role"] == "assistant")]
-    first = {"id": said.get("id") or new_id(_PREFIX[said["type"]]), "type": said["type"]}
+    first = {"id": said.get("id") or new_item_id(said["type"]), "type": said["type"]}
     return (
         first | {"status": "completed"} | {name: value for name, value in said.items() if name not in first}
     )

@@ -82,7 +82,10 @@ def browse(
     each_id: Annotated[list[str], Query(alias="ids[]", description="The same, one by one.")] = [],  # noqa: B006
     include: Include = [],  # noqa: ARG001, B006  # as above
 ) -> JSONResponse:
-    """Return the items, the newest first; or those of some ids, without any that are not there."""
+    """Return the items, the newest first; or those of some ids, without any that are not there.
+
+    There may be fewer than asked for, and more behind them, where they are too large for one answer.
+    """
     asked = [*(ids.split(",") if ids is not None else ()), *each_id]
     if not asked:
         found = _page(owner, conversation_id, after, limit, newest_first=order == "desc")
@@ -94,7 +97,8 @@ def browse(
             code="invalid_value",
         )
     wanted = [item_id for item_id in asked if _ID.fullmatch(item_id)]
-    return JSONResponse(list_of(api.conversing().items.get_many(owner, conversation_id, wanted)))
+    those = api.conversing().items.get_many(owner, conversation_id, wanted)
+    return JSONResponse(list_of(those.items, has_more=those.has_more))
 
 
 @router.get("/conversations/{conversation_id}/items/{item_id}", operation_id="getConversationItem",
