@@ -229,3 +229,18 @@ def test_what_could_not_be_stored_holds_nothing(parlour: Parlour, attempt: Attem
     assert parlour.holder() is None
     taken = parlour.wired()("ada", parlour.asked, attempt)
     assert parlour.holder() == taken.head.id
+
+
+def test_a_call_that_fails_leaves_the_lock_to_its_twin_that_runs(parlour: Parlour) -> None:
+    """Both lock under one id: a slow call that fails at last would let others in beside the response."""
+    sent: list[Taken] = []
+
+    def twin_then_failure() -> None:
+        sent.append(parlour.once("ada", parlour.asked, KEYED))
+        raise Unavailable("the table is throttled")
+
+    slow = parlour.at(4, twin_then_failure)
+    with pytest.raises(Unavailable):
+        slow("ada", parlour.asked, KEYED)
+
+    assert parlour.holder() == sent[0].head.id

@@ -62,8 +62,13 @@ class Lock:
         return head.lock is not None and self._runs(head)
 
     def give_back(self, conversation_id: str, response_id: str) -> None:
-        """Let go of what was taken for a response that is not accepted after all."""
-        self.threads.heads.release(conversation_id, response_id)
+        """Let go of what was taken for a response that is not accepted after all.
+
+        One that runs keeps it: another call under the same key may have stored it meanwhile.
+        """
+        holder = self.stores.responses.head(response_id)
+        if holder is None or holder.has_ended:
+            self.threads.heads.release(conversation_id, response_id)
 
     def _runs(self, conversation: ThreadHead) -> bool:
         """Whether the holder runs; one that has ended is seen to its end."""
