@@ -17,6 +17,9 @@ from tests.support.vocabulary import vocabularies
 settings.register_profile("fuzz", max_examples=2500)
 """`make fuzz`: 500 calls of each operation and 10,000 bodies, instead of 20 and 400."""
 
+_LONG = {"key_cache_seconds": 3600, "sealing_key_cache_seconds": 3600}
+"""So that no key runs out between the start of a test and the calls it counts."""
+
 
 @pytest.fixture(scope="package")
 def table() -> Iterator[dict[str, Any]]:
@@ -48,8 +51,10 @@ def dynamodb(table: dict[str, Any]) -> Any:  # noqa: ARG001  # moto first
 def world(table: dict[str, Any], dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Return an empty table, with settings under which nothing waits long."""
     made = World(monkeypatch, table["responses_table"], table["threads_table"], dynamodb)
-    made.set(**table, local_api_keys=True, poll_seconds=0.005, keep_alive_seconds=5, wait_limit_seconds=5)
-    wiring.keyring().current("local")  # as in a process that has served this owner before
+    made.set(
+        **table, **_LONG, local_api_keys=True, poll_seconds=0.005, keep_alive_seconds=5, wait_limit_seconds=5
+    )
+    wiring.keyring().first("local")  # as in a process that has served this owner before
     call = BaseClient._make_api_call  # type: ignore[attr-defined]  # the one door of every call
 
     def counted(self: Any, name: str, arguments: Any) -> Any:
