@@ -1,7 +1,7 @@
 """Text on a terminal: broken between words, counted in rows, unable to command."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meanwhile.cli.prose import Prose, harmless
@@ -10,6 +10,7 @@ from tests.unit.cli.terminal import Terminal
 WIDTH = 12
 
 
+@example([" " + "a" * WIDTH])
 @given(st.lists(st.text(st.sampled_from("ab \n"), max_size=40), max_size=6))
 def test_the_rows_it_counts_are_those_that_a_terminal_fills(texts: list[str]) -> None:
     """Text that is taken back is taken back by the row: one too many would erase a stranger's line."""

@@ -73,8 +73,8 @@ class Prose:
         return "\n"
 
     def _word(self, spaces: str, word: str) -> str:
-        if self._column and self._column + cell_len(spaces + word) > self.width:
-            return self._break() + self._word("", word)
+        if (self._column or spaces) and self._column + cell_len(spaces + word) > self.width:
+            return (self._break() if self._column else "") + self._word("", word)
         self._column += cell_len(spaces + word)
         if self._column > self.width:  # the terminal itself breaks a word that fits on no line
             self.rows += (self._column - 1) // self.width
