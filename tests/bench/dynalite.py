@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import aws
 from tests.support.aws import REGION
 
 VERSION = "4.0.0"
@@ -53,8 +54,10 @@ def dynalite() -> Iterator[None]:
             patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
             patch.setenv("AWS_DEFAULT_REGION", REGION)
             patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{port}")
+            aws.client.cache_clear()
             yield
     finally:
+        aws.client.cache_clear()
         process.terminate()
         process.wait()
 

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import boto3
-
 from meanwhile.domain.facts import Delta
 from meanwhile.domain.log import Batch
 from meanwhile.domain.response import Head
@@ -31,7 +29,7 @@ def measure() -> Report:
         calls[model.name] += 1
 
     with aws.moto_aws():
-        kms, keys = boto3.client("kms", region_name=aws.REGION), aws.new_keys()
+        kms, keys = aws.client("kms"), aws.new_keys()
         kms.meta.events.register("before-call.kms", counted)
         wrapped = wrapped_keys_in(keys["owner_keys_table"])
 

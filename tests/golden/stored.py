@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import boto3
-
 from meanwhile.domain.events import events
 from meanwhile.domain.log import facts_of
 from meanwhile.operations.ending import Ending
@@ -74,7 +72,7 @@ class Room:
         self.bucket = aws.new_bucket()
         keys = aws.new_keys()
         self.keyring = keyring = Keyring(
-            wrapped_keys_in(keys["owner_keys_table"]),
+            aws.connected(wrapped_keys_in(keys["owner_keys_table"])),
             OneKey,
             master_key="one",
             now=lambda: NOW,
@@ -89,8 +87,8 @@ class Room:
 
     def put(self, stored: Stored) -> None:
         """Store a response as a release has stored it."""
-        dynamodb = boto3.client("dynamodb", region_name=aws.REGION)
-        s3 = boto3.client("s3", region_name=aws.REGION)
+        dynamodb = aws.client("dynamodb")
+        s3 = aws.client("s3")
         for item in stored.items:
             dynamodb.put_item(TableName=self.table, Item=item)
         for name, body in stored.objects.items():
@@ -98,7 +96,7 @@ class Room:
 
     def taken(self, name: str, response_id: str) -> Stored:
         """Return a response as it is stored here and now."""
-        s3 = boto3.client("s3", region_name=aws.REGION)
+        s3 = aws.client("s3")
         items = [item for item in aws.contents(self.table) if item["response_id"]["S"] == response_id]
         blobs = [item["blob"]["S"] for item in items if "blob" in item]
         objects = {blob: s3.get_object(Bucket=self.bucket, Key=blob)["Body"].read() for blob in blobs}

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-import boto3
-
 from meanwhile.domain.compaction import Compaction
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
@@ -73,8 +71,8 @@ class Shelf:
 
     def put(self, stored: StoredThreads) -> None:
         """Store threads as a release has stored them."""
-        dynamodb = boto3.client("dynamodb", region_name=aws.REGION)
-        s3 = boto3.client("s3", region_name=aws.REGION)
+        dynamodb = aws.client("dynamodb")
+        s3 = aws.client("s3")
         for row in stored.rows:
             dynamodb.put_item(TableName=self.table, Item=row)
         for name, body in stored.objects.items():
@@ -125,7 +123,7 @@ class Shelf:
         return NewItem(content=item, tokens=9)
 
     def _taken(self, conversations: list[str], path: list[list[Any]], compaction: Json) -> StoredThreads:
-        s3 = boto3.client("s3", region_name=aws.REGION)
+        s3 = aws.client("s3")
         rows = sorted(
             aws.contents(self.table), key=lambda row: (str(row["thread_id"]["S"]), str(row["part"]["S"]))
         )

@@ -3,11 +3,13 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import boto3
 import pytest
 from moto import mock_aws
+from pynamodb.models import Model
 
 from meanwhile.queue import WorkQueue
 from meanwhile.storage.blobs import Blobs
@@ -17,7 +19,7 @@ from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores, Threads
-from meanwhile.storage.table import OwnerIndex, bound_to
+from meanwhile.storage.table import OwnerIndex, bound_to, sharing
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.thread_table import threads_in
@@ -25,6 +27,9 @@ from meanwhile.storage.threads import ThreadStore
 
 REGION = "us-east-1"
 BUCKET = "meanwhile-test"
+
+_M = TypeVar("_M", bound=Model)
+_CONNECTION = bound_to("the-tests-own")
 
 
 @contextmanager
@@ -39,13 +44,25 @@ def moto_aws() -> Iterator[None]:
             patch.setenv(name, value)
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
         with mock_aws():
+            _master_key.cache_clear()
             yield
+
+
+@cache
+def client(service: str) -> Any:
+    """Return the one client of a service that this process's tests share: making one takes long."""
+    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+
+
+def connected(items: type[_M]) -> type[_M]:
+    """Send this table's calls through the one connection of this process, and return it."""
+    return sharing(items, _CONNECTION)
 
 
 def new_table() -> str:
     """Create an empty table with the keys and the index that the template gives it; return its name."""
     name = f"responses-{uuid.uuid4().hex[:8]}"
-    boto3.client("dynamodb", region_name=REGION).create_table(
+    client("dynamodb").create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
@@ -89,7 +106,7 @@ def new_threads_table() -> str:
     """Create an empty table of threads with the keys and indexes that the template gives it."""
     name = f"threads-{uuid.uuid4().hex[:8]}"
     strings = ("thread_id", "part", "listed_for", "due_shard")
-    boto3.client("dynamodb", region_name=REGION).create_table(
+    client("dynamodb").create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
@@ -115,21 +132,26 @@ def _keys(partition: str, order: str) -> list[Any]:
 
 def new_bucket() -> str:
     """Create the bucket."""
-    boto3.client("s3", region_name=REGION).create_bucket(Bucket=BUCKET)
+    client("s3").create_bucket(Bucket=BUCKET)
     return BUCKET
 
 
 def new_keys() -> dict[str, str]:
-    """Create a table for owners' keys, and a master key; return the settings that name them."""
-    name = new_owner_keys_table()
-    master_key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
-    return {"owner_keys_table": name, "master_key": master_key}
+    """Create a table for owners' keys; return the settings that name it and the master key."""
+    return {"owner_keys_table": new_owner_keys_table(), "master_key": _master_key()}
+
+
+@cache
+def _master_key() -> str:
+    """Make the one master key of this moto: moto takes longer for it than most tests for all they do."""
+    made: str = client("kms").create_key()["KeyMetadata"]["KeyId"]
+    return made
 
 
 def new_owner_keys_table() -> str:
     """Create an empty table for owners' keys; return its name."""
     name = f"owner-keys-{uuid.uuid4().hex[:8]}"
-    boto3.client("dynamodb", region_name=REGION).create_table(
+    client("dynamodb").create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
@@ -147,7 +169,7 @@ def new_owner_keys_table() -> str:
 def new_api_keys_table() -> str:
     """Create a table for API keys; return its name."""
     name = f"api-keys-{uuid.uuid4().hex[:8]}"
-    boto3.client("dynamodb", region_name=REGION).create_table(
+    client("dynamodb").create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
@@ -172,10 +194,10 @@ def new_api_keys_table() -> str:
 
 def new_keyring(*, now: Callable[[], float] = lambda: 0.0, cache_seconds: float = 300) -> Keyring:
     """Return a keyring over a table and a master key of its own."""
-    keys, kms = new_keys(), boto3.client("kms", region_name=REGION)
+    keys = new_keys()
     return Keyring(
-        wrapped_keys_in(keys["owner_keys_table"]),
-        lambda: kms,
+        connected(wrapped_keys_in(keys["owner_keys_table"])),
+        lambda: client("kms"),
         master_key=keys["master_key"],
         now=now,
         cache_seconds=cache_seconds,
@@ -185,9 +207,9 @@ def new_keyring(*, now: Callable[[], float] = lambda: 0.0, cache_seconds: float 
 
 def stores_on(table: str, *, inline_bytes: int = 200_000, keyring: Keyring | None = None) -> Stores:
     """Return the real stores over a table."""
-    items = bound_to(table)
+    items = connected(bound_to(table))
     keys = keyring or new_keyring()
-    blobs = Blobs(BUCKET, lambda: boto3.client("s3", region_name=REGION))
+    blobs = Blobs(BUCKET, lambda: client("s3"))
     return Stores(
         ResponseStore(items, keys, blobs, inline_bytes=inline_bytes),
         LeaseStore(items),
@@ -198,8 +220,8 @@ def stores_on(table: str, *, inline_bytes: int = 200_000, keyring: Keyring | Non
 
 def threads_on(table: str, *, inline_bytes: int = 200_000, keyring: Keyring | None = None) -> Threads:
     """Return the real stores of threads over a table."""
-    parts, keys = threads_in(table), keyring or new_keyring()
-    blobs = Blobs(BUCKET, lambda: boto3.client("s3", region_name=REGION), folder="threads")
+    parts, keys = connected(threads_in(table)), keyring or new_keyring()
+    blobs = Blobs(BUCKET, lambda: client("s3"), folder="threads")
     return Threads(
         ThreadStore(parts, keys),
         ThreadLog(parts, keys, blobs, inline_bytes=inline_bytes),
@@ -209,7 +231,7 @@ def threads_on(table: str, *, inline_bytes: int = 200_000, keyring: Keyring | No
 
 def new_queues() -> tuple[WorkQueue, Any]:
     """Create work and solo queue; return them with the client, for tests that look inside."""
-    sqs = boto3.client("sqs", region_name=REGION)
+    sqs = client("sqs")
     urls = [
         sqs.create_queue(QueueName=f"{name}-{uuid.uuid4().hex[:8]}")["QueueUrl"] for name in ("work", "solo")
     ]
@@ -218,5 +240,5 @@ def new_queues() -> tuple[WorkQueue, Any]:
 
 def contents(table: str) -> list[dict[str, Any]]:
     """Return every item of a table, raw."""
-    items: list[dict[str, Any]] = boto3.client("dynamodb", region_name=REGION).scan(TableName=table)["Items"]
+    items: list[dict[str, Any]] = client("dynamodb").scan(TableName=table)["Items"]
     return items

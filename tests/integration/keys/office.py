@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import boto3
-
 from meanwhile.operations.authenticate import Authenticate
 from meanwhile.operations.delete_owner import DeleteOwner
 from meanwhile.operations.manage_keys import Made, ManageKeys
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
-from tests.support.aws import REGION, contents, new_api_keys_table, new_keys
+from tests.support.aws import client, connected, contents, new_api_keys_table, new_keys
 from tests.support.clock import Clock
 
 
@@ -20,17 +18,16 @@ class Office:
         self.clock = Clock()
         self.table = new_api_keys_table()
         self.settings = new_keys()
-        self.keys = ApiKeys(api_keys_in(self.table))
+        self.keys = ApiKeys(connected(api_keys_in(self.table)))
         self.keyring = self.another_keyring()
         self.manage = ManageKeys(keys=self.keys, keyring=self.keyring, now=self.clock)
         self.delete_owner = DeleteOwner(keys=self.keys, keyring=self.keyring, now=self.clock)
 
     def another_keyring(self) -> Keyring:
         """Return what another process has: the same tables, a memory of its own."""
-        kms = boto3.client("kms", region_name=REGION)
         return Keyring(
-            wrapped_keys_in(self.settings["owner_keys_table"]),
-            lambda: kms,
+            connected(wrapped_keys_in(self.settings["owner_keys_table"])),
+            lambda: client("kms"),
             master_key=self.settings["master_key"],
             now=self.clock,
             cache_seconds=300,

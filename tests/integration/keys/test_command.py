@@ -1,9 +1,9 @@
 """`meanwhile keys` and `meanwhile owners` against a CloudFormation stack, as people type them."""
 
 import json
+from functools import cache
 from typing import Any
 
-import boto3
 import pytest
 import typer
 from samtranslator.yaml_helper import yaml_parse
@@ -16,7 +16,7 @@ from meanwhile.domain.keys import hash_of
 from meanwhile.operations.authenticate import Authenticate
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
-from tests.support.aws import REGION
+from tests.support.aws import REGION, client, connected
 from tests.support.clock import Clock
 
 STACK = "meanwhile"
@@ -27,13 +27,12 @@ class Deployed:
     """What the stack made, for tests that look inside."""
 
     def __init__(self) -> None:
-        found = boto3.client("cloudformation", region_name=REGION).describe_stack_resources(StackName=STACK)
+        found = client("cloudformation").describe_stack_resources(StackName=STACK)
         made = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found["StackResources"]}
-        kms = boto3.client("kms", region_name=REGION)
-        self.keys = ApiKeys(api_keys_in(made["ApiKeysTable"]))
+        self.keys = ApiKeys(connected(api_keys_in(made["ApiKeysTable"])))
         self.keyring = Keyring(
-            wrapped_keys_in(made["OwnerKeysTable"]),
-            lambda: kms,
+            connected(wrapped_keys_in(made["OwnerKeysTable"])),
+            lambda: client("kms"),
             master_key=made["MasterKey"],
             now=Clock(),
             cache_seconds=0,
@@ -45,13 +44,17 @@ class Deployed:
         return Authenticate(self.keys, now=Clock(at), cache_seconds=0)(secret).account
 
 
+@cache
+def _body() -> str:
+    resources = yaml_parse((LocalStack().template).read_text())["Resources"]
+    return json.dumps({"Resources": {part: resources[part] for part in PARTS}})
+
+
 @pytest.fixture
 def deployed(on_moto: None, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ARG001  # moto first
     """Deploy the parts of the template that the commands need, and name the stack."""
-    resources = yaml_parse((LocalStack().template).read_text())["Resources"]
-    stacks = boto3.client("cloudformation", region_name=REGION)
-    body = {"Resources": {part: resources[part] for part in PARTS}}
-    stacks.create_stack(StackName=STACK, TemplateBody=json.dumps(body))
+    stacks = client("cloudformation")
+    stacks.create_stack(StackName=STACK, TemplateBody=_body())
     monkeypatch.setenv("MEANWHILE_STACK", STACK)
     monkeypatch.setenv("MEANWHILE_URL", "https://api.invalid/v1")
     for name in ("MEANWHILE_API_KEY", "FORCE_COLOR", "COLUMNS"):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-import boto3
 import pytest
 
 from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, SlotTaken
@@ -172,14 +171,14 @@ def test_a_result_that_comes_only_after_a_delete_is_not_kept(table: str) -> None
 
     left = {"response_id", "part", "deleted", "expires_at", "stood_in", "stood_at"}
     assert all(set(item) <= left for item in aws.contents(table))
-    assert boto3.client("s3", region_name=aws.REGION).list_objects_v2(Bucket=aws.BUCKET)["KeyCount"] == 0
+    assert aws.client("s3").list_objects_v2(Bucket=aws.BUCKET)["KeyCount"] == 0
 
 
 def test_a_large_payload_lives_in_the_bucket_and_dies_with_its_response(table: str) -> None:
     """An item holds 400 KB; a request may be larger."""
     stores = aws.stores_on(table, inline_bytes=100)
     request = replace(REQUEST, instructions="".join(chr(0x4E00 + n) for n in range(2000)))
-    s3 = boto3.client("s3", region_name=aws.REGION)
+    s3 = aws.client("s3")
 
     stores.responses.accept(HEAD, request)
 

@@ -18,7 +18,7 @@ class Streams:
 
     def __init__(self, table: str) -> None:
         self.clock = Clock()
-        self.store = WatchStore(bound_to(table))
+        self.store = WatchStore(aws.connected(bound_to(table)))
 
     def begin(self, response_id: str, owner: str = "ada") -> Place:
         self.clock.advance(1)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from meanwhile.storage.blobs import Blobs
@@ -75,10 +74,11 @@ class Vault:
     def __init__(self) -> None:
         self._keys = aws.new_keys()
         self.table, self.keys_table = aws.new_table(), self._keys["owner_keys_table"]
-        self._items, self._wrapped = bound_to(self.table), wrapped_keys_in(self.keys_table)
-        self.dynamodb = boto3.client("dynamodb", region_name=aws.REGION)
-        self.s3 = boto3.client("s3", region_name=aws.REGION)
-        self.kms_client = boto3.client("kms", region_name=aws.REGION)
+        self._items = aws.connected(bound_to(self.table))
+        self._wrapped = aws.connected(wrapped_keys_in(self.keys_table))
+        self.dynamodb = aws.client("dynamodb")
+        self.s3 = aws.client("s3")
+        self.kms_client = aws.client("kms")
         self.calls = Calls()
         self.reset()
 

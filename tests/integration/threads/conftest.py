@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 
@@ -127,7 +126,7 @@ class Library:
         return max(float(each["LastModified"].timestamp()) for each in self._listed(thread))
 
     def _listed(self, thread: str) -> list[Any]:
-        s3 = boto3.client("s3", region_name=aws.REGION)
+        s3 = aws.client("s3")
         found = s3.list_objects_v2(Bucket=aws.BUCKET, Prefix=f"threads/{thread}/")
         return list(found.get("Contents", []))
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.integration.threads.conftest import Library
@@ -47,7 +46,7 @@ def test_a_head_that_does_not_open_is_set_aside(library: Library) -> None:
 
 def table() -> Any:
     """Return a client that looks behind the stores' back."""
-    return boto3.client("dynamodb", region_name=aws.REGION)
+    return aws.client("dynamodb")
 
 
 def parts_of(library: Library) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 
 from meanwhile.domain.errors import LogCorrupt, ServiceError
@@ -23,7 +22,7 @@ class Shelf:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.client = boto3.client("dynamodb", region_name=aws.REGION)
+        self.client = aws.client("dynamodb")
         self.mine, self.other = self._made(OWNER), self._made(OWNER)
         self.bobs = self._made("bob")
         branch = library.all.conversations.fork(OWNER, self.mine, at=3, items=[new_item("else")])
@@ -118,7 +117,7 @@ def test_content_in_the_bucket_is_bound_to_its_item(shelf: Shelf) -> None:
     mine, other = shelf.row(SECOND).get("blob"), shelf.row(SECOND, shelf.other).get("blob")
     if mine is None or other is None:
         return
-    s3 = boto3.client("s3", region_name=aws.REGION)
+    s3 = aws.client("s3")
     theirs = s3.get_object(Bucket=aws.BUCKET, Key=other["S"])["Body"].read()
     s3.put_object(Bucket=aws.BUCKET, Key=mine["S"], Body=theirs)
     with pytest.raises(LogCorrupt):

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 
@@ -46,7 +45,7 @@ async def counted(http: httpx.AsyncClient, **body: Any) -> int:
 def everything(world: World) -> list[Any]:
     """Return all that is stored of responses and of threads."""
     threads = wiring.settings().threads_table
-    return [world.items(), boto3.client("dynamodb", region_name=aws.REGION).scan(TableName=threads)["Items"]]
+    return [world.items(), aws.client("dynamodb").scan(TableName=threads)["Items"]]
 
 
 async def test_what_is_too_long_is_refused_with_the_numbers(http: httpx.AsyncClient, world: World) -> None:

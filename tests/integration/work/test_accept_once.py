@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -45,7 +44,7 @@ def calls(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def empty_bucket(moto: None) -> Iterator[None]:  # noqa: ARG001  # moto first
     """Leave nothing in the bucket, which is every test's."""
     yield
-    s3 = boto3.client("s3", region_name=aws.REGION)
+    s3 = aws.client("s3")
     for each in s3.list_objects_v2(Bucket=aws.BUCKET).get("Contents", []):
         s3.delete_object(Bucket=aws.BUCKET, Key=each["Key"])
 
@@ -113,9 +112,7 @@ def test_eight_calls_at_once_with_one_key_make_one_response(shop: Shop, asked: R
 
 def blobs(head: Head) -> int:
     """Return how many objects of a response are in the bucket."""
-    found = boto3.client("s3", region_name=aws.REGION).list_objects_v2(
-        Bucket=aws.BUCKET, Prefix=f"responses/{head.id}/"
-    )
+    found = aws.client("s3").list_objects_v2(Bucket=aws.BUCKET, Prefix=f"responses/{head.id}/")
     count: int = found["KeyCount"]
     return count
 

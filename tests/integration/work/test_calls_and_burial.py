@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 
@@ -111,8 +110,6 @@ def test_a_deletion_that_stops_half_way_is_finished_by_the_next(
 
 def objects(head: Head) -> int:
     """Return how many objects of a response are in the bucket."""
-    found = boto3.client("s3", region_name=aws.REGION).list_objects_v2(
-        Bucket=aws.BUCKET, Prefix=f"responses/{head.id}/"
-    )
+    found = aws.client("s3").list_objects_v2(Bucket=aws.BUCKET, Prefix=f"responses/{head.id}/")
     count: int = found["KeyCount"]
     return count
