@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= 2
+WORKERS ?= 3
+TESTS ?=
 ARCHITECTURE ?= arm64
 PARAMETERS ?=
 LOCK_FLAGS ?=
@@ -21,9 +22,9 @@ OVERRIDES := $(strip $(patsubst %,Architecture=%,$(filter-out arm64,$(ARCHITECTU
 help:
 	@echo "make demo     one answer that outlives its connection and its worker, on this machine"
 	@echo "make up       the whole service on this machine, at http://127.0.0.1:8787/v1"
-	@echo "make test     every test"
+	@echo "make test     every test (or some: TESTS='tests/unit -m \"not exhaustive\"')"
 	@echo "make check    format, lint, types, template and every test"
-	@echo "make fuzz     5,500 calls made up from the OpenAPI document, and 10,000 broken bodies"
+	@echo "make fuzz     5,750 calls made up from the OpenAPI document, and 10,000 broken bodies"
 	@echo "make bench    the numbers that the design promises"
 	@echo "make chaos    processes killed, paused and failed at every AWS call, and killed at random"
 	@echo "make pictures the terminal pictures of the README, from real runs"
@@ -53,7 +54,7 @@ chaos: $(READY) $(VOCABULARY)
 	@exec $(RUN) tests.chaos
 
 test: $(READY) $(VOCABULARY)
-	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup
+	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup $(TESTS)
 
 # The same tests as among the others, with thousands of cases instead of hundreds.
 fuzz: $(READY) $(VOCABULARY)

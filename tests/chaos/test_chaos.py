@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.matrix import PARTS
 from tests.chaos.trials import Pool, pool
 
-pytestmark = pytest.mark.xdist_group("chaos")
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.exhaustive]
 
 _EVERY = {"calls": 14, "deliveries": 40, "faults": 40}
 

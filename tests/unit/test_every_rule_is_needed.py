@@ -22,6 +22,8 @@ from meanwhile.storage.stores import Stores
 from tests.support.log_machine import LogMachine
 from tests.support.twin import TwinLeases, TwinLog, TwinResponses, twin_stores
 
+pytestmark = pytest.mark.exhaustive
+
 HUNT = settings(
     max_examples=1_500,
     stateful_step_count=40,

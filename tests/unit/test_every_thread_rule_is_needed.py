@@ -19,6 +19,8 @@ from meanwhile.operations.recall import Recall
 from tests.support.thread_twin import TwinThreadBurial, TwinThreadLog
 from tests.unit.test_threads import InMemory
 
+pytestmark = pytest.mark.exhaustive
+
 HUNT = settings(
     max_examples=4_000,
     stateful_step_count=40,

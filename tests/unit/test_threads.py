@@ -4,12 +4,15 @@ They are the same lives each time, so that one that fails was broken by a change
 `derandomize` off and `--hypothesis-seed`.
 """
 
+import pytest
 from hypothesis import settings
 
 from meanwhile.storage.stores import Stores, Threads
 from tests.support.thread_machine import ThreadMachine
 from tests.support.thread_twin import twin_threads
 from tests.support.twin import twin_stores
+
+pytestmark = pytest.mark.exhaustive
 
 
 class InMemory(ThreadMachine):

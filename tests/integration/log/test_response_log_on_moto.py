@@ -13,6 +13,8 @@ from tests.support.faults import Faults
 from tests.support.log_machine import LogMachine
 from tests.support.twin import twin_stores
 
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture(autouse=True, scope="module")
 def moto() -> Iterator[None]:

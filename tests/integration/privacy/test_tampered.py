@@ -63,6 +63,7 @@ RUNNING: dict[str, Tamper] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tamper", RUNNING)
 def test_a_log_that_was_tampered_with_is_not_read(told: Told, tamper: str) -> None:
     """What is left of it would be a wrong answer, or another's."""
@@ -91,6 +92,7 @@ UNMENDED: dict[str, Tamper] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tamper", UNMENDED)
 def test_a_log_with_a_part_missing_is_not_finished(told: Told, tamper: str) -> None:
     """Reader, sweeper, cancel: none of them may write down a result with words left out."""
@@ -142,6 +144,7 @@ ENDED: dict[str, Tamper] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tamper", ENDED)
 def test_a_result_or_request_that_was_tampered_with_is_not_shown(told: Told, tamper: str) -> None:
     """An ended response is read from its result; a head that has ended needs one, or a log that has."""
@@ -209,6 +212,7 @@ TAMPERS = st.one_of(
 )
 
 
+@pytest.mark.exhaustive
 @settings(
     max_examples=15,
     deadline=None,

@@ -48,6 +48,7 @@ CASES = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_there_whole_or_not_at_all_and_once(library: Library, case: str, late: bool) -> None:  # noqa: FBT001

@@ -100,6 +100,7 @@ TAMPERS: dict[str, Callable[[Shelf], object]] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tamper", TAMPERS)
 def test_a_thread_that_was_tampered_with_is_not_read(shelf: Shelf, tamper: str) -> None:
     """What is left of it would be a wrong context, or another's; from whichever end it is read."""

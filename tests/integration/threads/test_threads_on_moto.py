@@ -14,6 +14,8 @@ from tests.support.thread_machine import ThreadMachine
 from tests.support.thread_twin import twin_threads
 from tests.support.twin import twin_stores
 
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture(autouse=True, scope="module")
 def moto() -> Iterator[None]:

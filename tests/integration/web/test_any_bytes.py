@@ -15,7 +15,7 @@ from hypothesis import settings
 from tests.integration.web.world import World
 from tests.unit.web.test_any_body import WHOLE
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.exhaustive]
 
 BODIES_PER_EXAMPLE = 4
 """For each example that the Hypothesis profile gives to a test."""

@@ -27,7 +27,7 @@ TALK = [
     {"role": "user", "content": "I live in Paris."},
     {"role": "assistant", "content": "A fine town."},
 ]
-ASKED: dict[str, Any] = {"model": "simulator", "input": TALK}
+ASKED: dict[str, Any] = {"model": "simulator-fast", "input": TALK}
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +99,10 @@ async def test_it_is_counted_as_what_it_stands_for(http: httpx.AsyncClient, worl
     item = (await compacted(http, world))["output"][-1]
     expanded = wiring.expand()("local", item)
 
-    sealed = await http.post("/responses/input_tokens", json={"model": "simulator", "input": [*TALK, item]})
-    plain = await http.post("/responses/input_tokens", json={"model": "simulator", "input": expanded})
+    sealed = await http.post(
+        "/responses/input_tokens", json={"model": "simulator-fast", "input": [*TALK, item]}
+    )
+    plain = await http.post("/responses/input_tokens", json={"model": "simulator-fast", "input": expanded})
 
     assert sealed.json() == plain.json()
 
@@ -129,7 +131,7 @@ async def test_an_agent_may_compact_in_the_middle_of_a_task(http: httpx.AsyncCli
     call = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
     item = (await compacted(http, world, input=[*TALK, call]))["output"][-1]
     output = {"type": "function_call_output", "call_id": "call_1", "output": "It rains."}
-    asked = {"model": "simulator", "background": True}
+    asked = {"model": "simulator-fast", "background": True}
 
     taken = await http.post("/responses", json=asked | {"input": [item, output]})
     refused = await http.post("/responses", json=asked | {"input": [item]})
@@ -178,11 +180,11 @@ async def test_a_create_call_with_the_same_body_is_another_call(
         ({"model": None, "input": "Hello"}, "model"),
         ({"model": "nobody", "input": "Hello"}, "model"),
         ({"model": "simulator"}, "input"),
-        ({"model": "simulator", "input": []}, "input"),
-        ({"model": "simulator", "input": "x", "tools": []}, "tools"),
-        ({"model": "simulator", "input": [{"type": "compaction"}]}, "input[0].encrypted_content"),
-        ({"model": "simulator", "input": [{"type": "compaction_trigger"}]}, "input[0].type"),
-        ({"model": "simulator", "input": "x", "previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"model": "simulator-fast", "input": []}, "input"),
+        ({"model": "simulator-fast", "input": "x", "tools": []}, "tools"),
+        ({"model": "simulator-fast", "input": [{"type": "compaction"}]}, "input[0].encrypted_content"),
+        ({"model": "simulator-fast", "input": [{"type": "compaction_trigger"}]}, "input[0].type"),
+        ({"model": "simulator-fast", "input": "x", "previous_response_id": "resp_1"}, "previous_response_id"),
     ],
     ids=str,
 )
@@ -206,7 +208,7 @@ async def test_only_what_we_gave_this_owner_is_taken(path: str, whose: str, worl
     elif whose == "made up":
         content = "U2VjcmV0Lg=="
     item = {"type": "compaction", "id": "cmp_1", "encrypted_content": content}
-    body = {"model": "simulator", "input": [TALK[0], item]}
+    body = {"model": "simulator-fast", "input": [TALK[0], item]}
 
     async with client_of("mallory" if whose == "another owner's" else "local") as caller:
         refused = await caller.post(path, json=body)
@@ -335,7 +337,7 @@ LONG = [{"role": "user", "content": "My name is Ada. " + "word " * 3000}, *TALK[
 @pytest.mark.usefixtures("worker")
 async def test_what_is_too_long_is_compacted_by_itself(sdk: Any) -> None:
     """The item comes first in the output, and the answer behind it."""
-    made = await sdk.responses.create(model="simulator", input=LONG, **over())
+    made = await sdk.responses.create(model="simulator-fast", input=LONG, **over())
 
     assert [item.type for item in made.output] == ["compaction", "message"]
     assert made.output_text
@@ -346,7 +348,7 @@ async def test_the_stream_tells_of_it(sdk: Any, world: World) -> None:
     """Two events of the SDK's own types, before the message."""
     world.when("Query", lambda: world.work(world.only_id()), nth=2)
 
-    stream = await sdk.responses.create(model="simulator", input=LONG, stream=True, **over())
+    stream = await sdk.responses.create(model="simulator-fast", input=LONG, stream=True, **over())
     told = [event async for event in stream]
 
     items = [(event.type, event.item.type) for event in told if hasattr(event, "item")]
@@ -362,7 +364,7 @@ async def test_the_stream_tells_of_it(sdk: Any, world: World) -> None:
 @pytest.mark.usefixtures("worker")
 async def test_what_is_not_too_long_is_not(sdk: Any) -> None:
     """The threshold is in tokens."""
-    made = await sdk.responses.create(model="simulator", input=LONG, **over(100_000))
+    made = await sdk.responses.create(model="simulator-fast", input=LONG, **over(100_000))
 
     assert [item.type for item in made.output] == ["message"]
 
@@ -458,7 +460,9 @@ async def test_a_wrong_threshold_is_named(
 
 async def said(http: httpx.AsyncClient, world: World, **asked: Any) -> dict[str, Any]:
     """Ask in the background, let the worker answer, and return the response."""
-    made = (await http.post("/responses", json={"model": "simulator", "background": True} | asked)).json()
+    made = (
+        await http.post("/responses", json={"model": "simulator-fast", "background": True} | asked)
+    ).json()
     assert "id" in made, made
     await asyncio.to_thread(world.work, made["id"])
     found: dict[str, Any] = (await http.get(f"/responses/{made['id']}")).json()
@@ -468,7 +472,7 @@ async def said(http: httpx.AsyncClient, world: World, **asked: Any) -> dict[str,
 async def test_what_a_response_continues_is_compacted_with_it(http: httpx.AsyncClient, world: World) -> None:
     """The thread is summed up where it stands; nothing of it is changed, or added to it."""
     first = await said(http, world, input="My name is Ada.")
-    asked = {"model": "simulator", "previous_response_id": first["id"]}
+    asked = {"model": "simulator-fast", "previous_response_id": first["id"]}
     world.set(wait_limit_seconds=0.05)
     made = (await http.post("/responses/compact", json=asked)).json()
     await asyncio.to_thread(world.work, made["id"])
@@ -489,7 +493,7 @@ async def test_a_compaction_joins_its_conversation_and_stands_for_what_is_before
     talk = (await http.post("/conversations", json={"items": LONG})).json()["id"]
     first = await said(http, world, input="Where do I live?", conversation=talk, **over())
     counted = await http.post(
-        "/responses/input_tokens", json={"model": "simulator", "conversation": talk, "input": "So?"}
+        "/responses/input_tokens", json={"model": "simulator-fast", "conversation": talk, "input": "So?"}
     )
     second = await said(http, world, input="What is my name?", conversation=talk, **over())
 
@@ -531,7 +535,7 @@ async def test_what_is_pinned_is_shown_word_for_word_beside_a_compaction(
 async def test_an_answer_is_counted_from_its_compaction_on(http: httpx.AsyncClient, world: World) -> None:
     """Also while nothing has continued it, and it is in no thread yet."""
     first = await said(http, world, input=LONG, **over())
-    more = {"model": "simulator", "input": "So?"}
+    more = {"model": "simulator-fast", "input": "So?"}
     plain = {"role": "assistant", "content": first["output"][1]["content"][0]["text"]}
     whole = [*wiring.expand()("local", first["output"][0]), plain, {"role": "user", "content": "So?"}]
 

@@ -35,7 +35,7 @@ def test_the_simulators_are_there_without_any_setting() -> None:
         "simulator-slow": 5,
         "simulator-fast": 0,
         "simulator-restarts": 80,
-        "simulator-small": 80,
+        "simulator-small": 0,
     }
 
 

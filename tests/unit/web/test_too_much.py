@@ -57,6 +57,7 @@ TOO_MUCH: list[tuple[dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("said", "param"), TOO_MUCH, ids=[f"{number}-{param}" for number, (_, param) in enumerate(TOO_MUCH)]
 )
