@@ -48,10 +48,14 @@ Includable = Literal[
 ]
 
 
+# Models are built when they are first needed: a cold start would build many that it has no use for.
+_LATER = ConfigDict(strict=True, defer_build=True)
+
+
 class Setting(BaseModel):
     """Configuration: a name it does not know is refused, for leaving it out would change the meaning."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = _LATER | ConfigDict(extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
@@ -67,7 +71,7 @@ class Setting(BaseModel):
 class Said(BaseModel):
     """Part of a conversation: SDKs add names of their own to what they send back, and those are dropped."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = _LATER | ConfigDict(extra="ignore")
 
 
 def listed(*, most: int, least: int = 0) -> FieldInfo:

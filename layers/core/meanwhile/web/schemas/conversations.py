@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from meanwhile.web.schemas.base import ItemId, Setting, listed
 from meanwhile.web.schemas.create import Metadata
@@ -18,13 +18,7 @@ Tags = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], liste
 Pinned = Annotated[list[ItemId], listed(most=20)]
 
 
-class Later(Setting):
-    """Built when it is first needed: a cold start would make models of items that it may have no use for."""
-
-    model_config = ConfigDict(defer_build=True)
-
-
-class ChangeConversation(Later):
+class ChangeConversation(Setting):
     """What is said about a conversation; what is left out stays as it is."""
 
     metadata: Metadata | None = None
@@ -40,25 +34,25 @@ class CreateConversation(ChangeConversation):
     items: Annotated[list[InputItem], listed(most=MAX_FIRST_ITEMS)] | None = None
 
 
-class UpdateConversation(Later):
+class UpdateConversation(Setting):
     """The API's own change."""
 
     metadata: Metadata | None
 
 
-class AddItems(Later):
+class AddItems(Setting):
     """Items to be added. They get ids of their own."""
 
     items: Annotated[list[InputItem], listed(least=1, most=MAX_ITEMS_A_CALL)]
 
 
-class EditItem(Later):
+class EditItem(Setting):
     """What an item is to say; it keeps its id and its type."""
 
     item: InputItem
 
 
-class ForkConversation(Later):
+class ForkConversation(Setting):
     """Where to branch off: behind this item, or behind the last one."""
 
     after: ItemId | None = None
