@@ -12,7 +12,7 @@ READY := $(VENV)/ready
 VOCABULARY := build/tiktoken/ready
 export TIKTOKEN_CACHE_DIR := $(CURDIR)/build/tiktoken
 RUN := $(VENV)/bin/python -m
-PIP := $(RUN) pip --quiet --quiet --disable-pip-version-check --no-input install
+PIP := $(RUN) pip --quiet --quiet --disable-pip-version-check --no-input install --no-compile
 LOCK := .venv-lock/bin/uv pip compile --quiet --no-config --no-header --no-annotate --no-emit-index-url \
 	--no-emit-find-links --generate-hashes $(LOCK_FLAGS)
 OVERRIDES := $(strip $(patsubst %,Architecture=%,$(filter-out arm64,$(ARCHITECTURE))) $(PARAMETERS))
