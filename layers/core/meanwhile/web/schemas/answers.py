@@ -6,6 +6,14 @@ from pydantic import Field
 
 from meanwhile.web.schemas.base import ItemStatus
 from meanwhile.web.schemas.shown import DroppedItems, Shown
+from meanwhile.web.schemas.shown_parts import (
+    ShownInputImage,
+    ShownInputText,
+    ShownOutputText,
+    ShownReasoningText,
+    ShownRefusal,
+    ShownSummary,
+)
 
 
 class FailureDetail(Shown):
@@ -21,51 +29,6 @@ class Failure(Shown):
     """Every answer that is not a success."""
 
     error: FailureDetail
-
-
-class ShownInputText(Shown):
-    """Text to read."""
-
-    type: Literal["input_text"]
-    text: str
-
-
-class ShownInputImage(Shown):
-    """An image to see."""
-
-    type: Literal["input_image"]
-    image_url: str
-    detail: str = "auto"
-
-
-class ShownOutputText(Shown):
-    """Text that a model wrote."""
-
-    type: Literal["output_text"]
-    text: str
-    annotations: list[dict[str, Any]]
-    logprobs: list[dict[str, Any]]
-
-
-class ShownRefusal(Shown):
-    """Why a model will not answer."""
-
-    type: Literal["refusal"]
-    refusal: str
-
-
-class ShownSummary(Shown):
-    """A summary of thoughts."""
-
-    type: Literal["summary_text"]
-    text: str
-
-
-class ShownReasoningText(Shown):
-    """Thoughts."""
-
-    type: Literal["reasoning_text"]
-    text: str
 
 
 class ShownMessage(Shown):
