@@ -7,6 +7,7 @@ from pydantic import Field
 from meanwhile.web.schemas.base import ItemStatus
 from meanwhile.web.schemas.shown import DroppedItems, Shown
 from meanwhile.web.schemas.shown_parts import (
+    ShownInputFile,
     ShownInputImage,
     ShownInputText,
     ShownOutputText,
@@ -38,7 +39,7 @@ class ShownMessage(Shown):
     type: Literal["message"]
     status: ItemStatus
     role: Literal["user", "assistant", "system", "developer"]
-    content: list[ShownInputText | ShownInputImage | ShownOutputText | ShownRefusal]
+    content: list[ShownInputText | ShownInputImage | ShownInputFile | ShownOutputText | ShownRefusal]
 
 
 class ShownFunctionCall(Shown):
@@ -59,7 +60,7 @@ class ShownFunctionCallOutput(Shown):
     type: Literal["function_call_output"]
     status: ItemStatus
     call_id: str
-    output: str | list[ShownInputText | ShownInputImage]
+    output: str | list[ShownInputText | ShownInputImage | ShownInputFile]
 
 
 class ShownReasoning(Shown):

@@ -20,6 +20,15 @@ class ShownInputImage(Shown):
     detail: str = "auto"
 
 
+class ShownInputFile(Shown):
+    """A file to read, as it was sent."""
+
+    type: Literal["input_file"]
+    filename: str
+    file_data: str
+    detail: Literal["auto", "low", "high"] = "auto"
+
+
 class ShownOutputText(Shown):
     """Text that a model wrote."""
 
