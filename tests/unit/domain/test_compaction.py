@@ -179,7 +179,8 @@ def test_files_are_kept_as_they_are_or_cut_to_what_there_is_room_for() -> None:
     assert kept[1]["content"][2]["text"].endswith("[…: the rest was too long to be kept.]")
     assert kept[0]["content"][0]["type"] == "input_text"
     assert len(json.dumps(kept, ensure_ascii=False).encode()) < MAX_KEPT + 2000
-    assert shortened(items[:1])[0]["content"][0]["text"] == '[The file "report.pdf" was here.]'
+    note = '[The file "report.pdf" was here, too large to be kept.]'
+    assert shortened(items[:1])[0]["content"][0]["text"] == note
     assert with_originals(kept, items) == items
 
 

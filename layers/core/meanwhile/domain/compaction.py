@@ -230,7 +230,9 @@ def _cut_file(part: Json, left: int) -> tuple[Json, int]:
     if size <= left:
         return part, left - size
     words = words_of(part)
-    text, left = _cut_text(f"[The file {named(part)} was here.]" if words is None else words, left)
+    if words is None:
+        words = f"[The file {named(part)} was here, too large to be kept.]"
+    text, left = _cut_text(words, left)
     return {"type": "input_text", "text": text}, left
 
 

@@ -3,12 +3,12 @@
 A file comes whole, as base64 in a data URL, and is stored and echoed as it came: what a model is shown of it
 is made here, each time. Nothing in it is parsed, and nothing is decompressed.
 
-    media type                                     what it is taken for
-    ----------                                     --------------------
-    text/*                                         text: Markdown, CSV, HTML, source code, ...
-    application/* in `TEXTS`, or +json, +xml, ...  text: JSON, YAML, TOML, JavaScript, SQL, ...
-    application/pdf                                a PDF, if it begins like one
-    anything else                                  nothing; it is refused
+    media type                           what it is taken for
+    ----------                           --------------------
+    text/*                               text: Markdown, CSV, HTML, source code, ...
+    in `TEXTS`, or +json, +xml, +yaml    text: JSON, YAML, TOML, JavaScript, SQL, SVG, ...
+    application/pdf                      a PDF, if it begins like one
+    anything else                        nothing; it is refused
 """
 
 import binascii
@@ -63,7 +63,7 @@ def refusal_of(url: str) -> str | None:
         return "Its data is not base64, padded and without white space."
     if kind == PDF:
         return None if b"%PDF-" in data[:_LONGEST_PREFACE] else "Its data is not a PDF."
-    return None if _is_read_as_utf8(head) and _is_utf8(data) else "Its data is not text in UTF-8."
+    return None if _says_utf8(head) and _is_utf8(data) else "Its data is not text in UTF-8."
 
 
 def is_pdf(part: Mapping[str, Any]) -> bool:
@@ -114,8 +114,8 @@ def _is_text(kind: str) -> bool:
     return kind.startswith("text/") or kind in TEXTS or kind.endswith(_SUFFIXES)
 
 
-def _is_read_as_utf8(head: str) -> bool:
-    """Whether it says no other encoding; one that it only says would make other words of the same bytes."""
+def _says_utf8(head: str) -> bool:
+    """Whether it names no other encoding, in which the same bytes would be other words."""
     said = [each.partition("=") for each in head.split(";")[1:-1]]
     return all(value.strip('" ') in _ENCODINGS for name, _, value in said if name.strip() == "charset")
 
