@@ -64,7 +64,9 @@ PARAMETERS = [
     Parameter(
         "input",
         _YES,
-        "Text, or items: messages, function calls and their outputs, reasoning, compactions.",
+        "Text, or items: messages, function calls and their outputs, reasoning, compactions. Messages"
+        " and outputs hold text, images (`image_url`) and files (`file_data` with `filename`: text in UTF-8,"
+        " and PDFs for models that read them); `file_id` and `file_url` are not available yet.",
         "Bye",
     ),
     Parameter("instructions", _YES, "", "Be brief."),

@@ -18,6 +18,7 @@ from tests.stack.conftest import HURRIED
 from tests.stack.talking import ask, ended, speaking
 from tests.stack.upstream import Upstream
 from tests.support.canaries import Canaries, leaves, scan
+from tests.support.files import file_of, pdf_of
 
 pytestmark = pytest.mark.xdist_group("privacy")
 
@@ -49,6 +50,7 @@ def test_nothing_a_user_said_or_heard_is_in_the_clear(
     everything_asked(own_sdk, said)
     streamed(own_sdk, said)
     calls_and_structure(own_sdk, said)
+    files(own_sdk, said)
     large(own, own_sdk, said)
     conversed(own, own_sdk, said)
     refused_and_failed(own, own_sdk, upstream, said)
@@ -200,6 +202,23 @@ def calls_and_structure(sdk: OpenAI, said: Canaries) -> None:
     text: Any = {"format": {"type": "json_schema", "name": said("schema"), "schema": schema, "strict": True}}
     structured = sdk.responses.create(model="simulator-fast", input="Fill it.", text=text)
     assert wanted in structured.output_text
+
+
+def files(sdk: OpenAI, said: Canaries) -> None:
+    """Text and PDF, by name and by content; also where they are refused."""
+    text = file_of(said("text file"), said("name of a file"), "text/plain")
+    pdf = file_of(pdf_of(1) + said("PDF").encode(), said("name of a PDF"), "application/pdf")
+    asked: Any = [{"role": "user", "content": [text, pdf]}]
+    ended(sdk, sdk.responses.create(model="simulator-fast", input=asked, background=True).id)
+    sdk.conversations.create(items=asked)
+    for refused in (
+        text | {"file_data": f"data:{said('no type')};base64,eA=="},
+        text | {"file_data": f"data:text/plain;base64,{said('no base64')}!"},
+        file_of(said("no PDF"), said("name of no PDF"), "application/pdf"),
+    ):
+        asked = [{"role": "user", "content": [refused]}]
+        with pytest.raises(openai.BadRequestError):
+            sdk.responses.create(model="simulator-fast", input=asked)
 
 
 def large(stack: LocalStack, sdk: OpenAI, said: Canaries) -> None:

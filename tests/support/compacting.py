@@ -26,7 +26,7 @@ class Keys:
 
 
 BLIND = "blind"
-"""A model that cannot see images."""
+"""A model that cannot see images, or read PDFs."""
 EXPAND = Expand(Compactions(cast("Keyring", Keys())))
 
 
@@ -37,8 +37,13 @@ def words_of(request: Request) -> int:
 
 def compacting(ask: Ask) -> Compact:
     """Return what compacts with this model, a word for a token."""
+
+    def window(request: Request) -> Window:
+        sees = request.model != BLIND
+        return Window(tokens=10**6, answer=0, sees_images=sees, reads_files=sees)
+
     measure = Measure(
-        window=lambda request: Window(tokens=10**6, answer=0, sees_images=request.model != BLIND),
+        window=window,
         at_most=lambda _: 10**6,
         count=words_of,
     )

@@ -2,7 +2,8 @@
 
 An estimate by published rules: OpenAI's cookbook ("How to count tokens with tiktoken") for messages, its
 vision guide for images, and for calls what recorded traffic of gpt-4o shows. A server with a prompt template
-of its own reads a few tokens more or less per message.
+of its own reads a few tokens more or less per message. Text files are counted as the text that is shown of
+them; PDFs by their pages, which is a guess twice: at their number (`pdfs.py`), and at what one costs.
 """
 
 import json
@@ -11,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from meanwhile.domain.files import bytes_of, is_pdf, named, words_of
 from meanwhile.domain.request import Request
 from meanwhile.images import size_of
+from meanwhile.pdfs import pages_of
 from meanwhile.vocabulary import CountText
 
 MESSAGE = 3
@@ -26,6 +29,9 @@ TILE = 170
 """Of every 512 by 512 pixels, once the image fits 2048 by 2048 with a short side of at most 768."""
 UNKNOWN_IMAGE = IMAGE + 8 * TILE
 """Where the size cannot be told (an address, another format): the most that the rule gives."""
+
+PAGE = 2_000
+"""Of every page of a PDF: providers show models its text and a picture of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +93,9 @@ class Tokens:
     def _part(self, part: Mapping[str, Any]) -> int:
         if part["type"] == "input_image":
             return of_image(part)
-        text = part.get("refusal") if part["type"] == "refusal" else part.get("text")
-        return self.of_text(text or "")
+        if is_pdf(part):
+            return self.of_text(named(part)) + PAGE * pages_of(bytes_of(part))
+        return self.of_text(words_of(part) or "")
 
     def _json(self, value: Mapping[str, Any], *names: str) -> int:
         said = {name: value[name] for name in names if value.get(name) is not None}
@@ -96,7 +103,10 @@ class Tokens:
 
 
 AT_MOST = Tokens(lambda text: len(text.encode(errors="surrogatepass")))
-"""Counts by no vocabulary, and never too few: a token is one byte of text at the least."""
+"""Counts by no vocabulary, and never fewer: a token is one byte of text at the least.
+
+Images and pages cost the same by either.
+"""
 
 
 def of_image(part: Mapping[str, Any]) -> int:

@@ -29,6 +29,7 @@ from tests.fake_provider import (
     text,
 )
 from tests.integration.providers.asking import STOP, USAGE, adapter, answer, ask, events_of
+from tests.support.files import file_of, pdf_of
 
 
 def test_an_answer_is_text_and_then_its_end_with_usage(provider: FakeProvider) -> None:
@@ -173,6 +174,21 @@ def test_structured_output_and_images_reach_the_provider(provider: FakeProvider)
     assert body["messages"][0]["content"] == [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
+    ]
+
+
+def test_files_reach_the_provider(provider: FakeProvider) -> None:
+    """Text as text, and a PDF as the other API has it, byte for byte, however large."""
+    large = file_of(pdf_of(3, size=3_000_000), "large.pdf", "application/pdf")
+    content = [file_of("# Notes"), large, {"type": "input_text", "text": "What do they say?"}]
+
+    request = ask(input=[{"type": "message", "role": "user", "content": content}])
+    asyncio.run(events_of(adapter(provider), request))
+
+    assert provider.exchanges[0].body["messages"][0]["content"] == [
+        {"type": "text", "text": '<file name="notes.md">\n# Notes\n</file>'},
+        {"type": "file", "file": {"filename": "large.pdf", "file_data": large["file_data"]}},
+        {"type": "text", "text": "What do they say?"},
     ]
 
 

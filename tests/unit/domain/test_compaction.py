@@ -18,6 +18,7 @@ from meanwhile.domain.compaction import (
     with_originals,
 )
 from meanwhile.domain.request import Request
+from tests.support.files import PDF, file_of, pdf_of
 
 Items = list[dict[str, Any]]
 
@@ -165,6 +166,24 @@ def test_what_is_too_long_to_be_kept_is_cut_and_says_so() -> None:
     assert with_originals(kept, [asking, long, seen]) == [asking, long, seen]
 
 
+def test_files_are_kept_as_they_are_or_cut_to_what_there_is_room_for() -> None:
+    """Of a text its beginning, of a PDF that it was there; the caller's own request has them whole."""
+    small, text = file_of("# Notes"), file_of("é" * MAX_KEPT)
+    pdf = file_of(pdf_of(1, size=MAX_KEPT), "report.pdf", "application/pdf")
+    items = [{**HI, "content": [pdf]}, {**ASKED, "id": "msg_2", "content": [small, PDF, text]}]
+
+    kept = shortened(items)
+
+    assert kept[1]["content"][:2] == [small, PDF]
+    assert kept[1]["content"][2]["text"].startswith('<file name="notes.md">\né')
+    assert kept[1]["content"][2]["text"].endswith("[…: the rest was too long to be kept.]")
+    assert kept[0]["content"][0]["type"] == "input_text"
+    assert len(json.dumps(kept, ensure_ascii=False).encode()) < MAX_KEPT + 2000
+    note = '[The file "report.pdf" was here, too large to be kept.]'
+    assert shortened(items[:1])[0]["content"][0]["text"] == note
+    assert with_originals(kept, items) == items
+
+
 def test_what_is_short_is_kept_as_it_is() -> None:
     """Word for word means that."""
     items = [RULES, ASKED, call("a"), output("a")]
@@ -175,7 +194,7 @@ def test_what_is_short_is_kept_as_it_is() -> None:
 def test_the_model_is_given_a_record_and_a_task() -> None:
     """In one message: no turn, call or tool of the conversation can be taken for one of this request's."""
     image = {"type": "input_image", "image_url": "https://x.example/y"}
-    seen = {**HI, "content": [{"type": "input_text", "text": "Look:"}, image]}
+    seen = {**HI, "content": [{"type": "input_text", "text": "Look:"}, image, file_of("# Notes"), PDF]}
     thought = {"id": "rs_1", "type": "reasoning", "summary": []}
 
     asked = summary_request(
@@ -184,9 +203,10 @@ def test_the_model_is_given_a_record_and_a_task() -> None:
     )
 
     (message,) = asked.input
-    assert [part.get("text") or part["image_url"] for part in message["content"]] == [
-        "user: Look:",
+    assert [part.get("text") or part.get("image_url") or part for part in message["content"]] == [
+        'user: Look:\n\n<file name="notes.md">\n# Notes\n</file>',
         "https://x.example/y",
+        PDF,
         "assistant: Hello",
         "call of a: {}",
         "it returned: done",

@@ -88,7 +88,14 @@ class Counting:
 class Reading:
     """One place where threads are read."""
 
-    def __init__(self, window: int = 1_000, *, is_known: bool = True, sees_images: bool = True) -> None:
+    def __init__(
+        self,
+        window: int = 1_000,
+        *,
+        is_known: bool = True,
+        sees_images: bool = True,
+        reads_files: bool = True,
+    ) -> None:
         self.clock, self.stores, self.calls = Clock(), twin_stores(), list[str]()
         twins = twin_threads()
         self.threads = Threads(
@@ -96,7 +103,9 @@ class Reading:
             cast("Any", Counting(twins.log, self.calls)),
             twins.burial,
         )
-        self.window = Window(tokens=window, answer=0, is_known=is_known, sees_images=sees_images)
+        self.window = Window(
+            tokens=window, answer=0, is_known=is_known, sees_images=sees_images, reads_files=reads_files
+        )
         self.counted = 0
         self.is_short = False
         self.recall = Recall(threads=self.threads)

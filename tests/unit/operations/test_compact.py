@@ -30,6 +30,7 @@ from meanwhile.domain.response import Head
 from meanwhile.domain.window import NO_IMAGE
 from meanwhile.operations.run import PutDown
 from tests.support.compacting import BLIND, EXPAND
+from tests.support.files import PDF
 from tests.unit.domain.test_compaction import call, output, said
 from tests.unit.operations.scene import HELLO, LEASE, OWNER, STOP, Scene
 
@@ -318,16 +319,17 @@ def test_a_compaction_item_stands_for_everything_before_it(scene: Scene) -> None
 
 
 @pytest.mark.parametrize("model", ["simulator", BLIND])
-def test_a_model_that_cannot_see_is_told_of_images_that_were_kept(scene: Scene, model: str) -> None:
+def test_a_model_that_cannot_see_is_told_of_images_and_files_that_were_kept(scene: Scene, model: str) -> None:
     """They were shown to another; its own are refused before anything is stored."""
     image = {"type": "input_image", "image_url": "https://x.example/y"}
-    item = _item("x", [{**ASKED, "content": [image]}])
+    item = _item("x", [{**ASKED, "content": [image, PDF]}])
     head, asked_of = scene.accepted(model=model, input=[item]), Model(HELLO)
 
     run(scene, head, asked_of)
 
-    (part,) = asked_of.shown[0].input[1]["content"]
-    assert part == ({"type": "input_text", "text": NO_IMAGE} if model == BLIND else image)
+    seen, read = asked_of.shown[0].input[1]["content"]
+    assert seen == ({"type": "input_text", "text": NO_IMAGE} if model == BLIND else image)
+    assert read == (PDF if model != BLIND else {"type": "input_text", "text": read["text"]})
 
 
 def test_a_compaction_can_be_compacted(scene: Scene) -> None:

@@ -13,6 +13,7 @@ from meanwhile.domain.request import Json, Request
 from meanwhile.domain.window import NO_IMAGE, Window
 from meanwhile.operations.context import Context
 from tests.support.compacting import EXPAND
+from tests.support.files import PDF, file_of
 from tests.unit.operations.reading import OWNER, Reading, called, new, returned, said, short, size_of
 
 THINKS: Json = {"id": "rs_1", "type": "reasoning", "summary": [], "content": []}
@@ -284,6 +285,22 @@ def test_a_model_that_cannot_see_is_told_that_there_was_an_image() -> None:
         looked, _, gave = scene.shown(said("d"), conversation=talk).request.input[:3]
         seen = IMAGE if sees else {"type": "input_text", "text": NO_IMAGE}
         assert (looked["content"][1], gave["output"][0]) == (seen, seen)
+
+
+def test_a_model_that_reads_no_files_is_told_that_there_was_one() -> None:
+    """By its name, so that it can be asked for; text is shown to every model."""
+    paper = said("look")
+    paper["content"] += [PDF, file_of("# Notes"), IMAGE]
+    output = {**returned("1"), "output": [PDF]}
+
+    for reads in (True, False):
+        scene = Reading(reads_files=reads)
+        talk = scene.talk(paper, called("1"), output)
+        looked, _, gave = scene.shown(said("d"), conversation=talk).request.input[:3]
+        note = '[The file "report.pdf" was here. This model cannot read PDF files.]'
+        read = PDF if reads else {"type": "input_text", "text": note}
+        assert looked["content"][1:] == [read, file_of("# Notes"), IMAGE]
+        assert gave["output"] == [read]
 
 
 def test_a_call_that_a_compaction_keeps_is_left_out_without_the_rest_of_it() -> None:

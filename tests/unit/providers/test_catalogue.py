@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from meanwhile.domain.errors import InvalidRequest
-from meanwhile.providers.catalogue import Catalogue, _read
+from meanwhile.domain.request import Request
+from meanwhile.providers.catalogue import Catalogue, ModelEntry, _read
 from meanwhile.providers.router import Providers
 from meanwhile.providers.simulator import Simulator
 from meanwhile.settings import Settings
@@ -114,6 +115,19 @@ def test_tokens_are_counted_by_the_model_s_own_vocabulary() -> None:
 
     assert providers.provider_for("gpt-5").count("ab") == len("o200k_base ab")
     assert providers.provider_for("simulator").count("two words") == 2
+
+
+@pytest.mark.parametrize(("images", "files"), [(True, True), (False, True), (True, False)])
+def test_a_window_knows_what_its_model_can_be_shown(images: bool, files: bool) -> None:  # noqa: FBT001
+    """Of what was said to another model before; to one that nobody knows everything is shown."""
+    entry = ModelEntry(id="m", provider="simulator", images=images, files=files)
+    catalogue = Catalogue({"m": entry})
+
+    window = catalogue.window_for(Request(model="m", input=[]), otherwise=1)
+    unknown = catalogue.window_for(Request(model="x", input=[]), otherwise=1)
+
+    assert (window.sees_images, window.reads_files) == (images, files)
+    assert (unknown.sees_images, unknown.reads_files) == (True, True)
 
 
 def test_neither_catalogue_nor_simulator_loads_an_http_client() -> None:

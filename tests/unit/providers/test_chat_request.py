@@ -8,7 +8,9 @@ from meanwhile.domain.errors import ProviderRejected
 from meanwhile.domain.request import Json, Request
 from meanwhile.providers.catalogue import ModelEntry
 from meanwhile.providers.chat_request import body_of, messages_of
+from tests.support.files import PDF, file_of
 
+SEEN = {"type": "input_image", "image_url": "https://example.com/a.png"}
 PLAIN = ModelEntry(id="m", provider="chat_completions")
 WEATHER = {
     "type": "function",
@@ -133,12 +135,43 @@ def test_calls_of_two_rounds_stay_apart() -> None:
 
 def test_an_output_s_image_is_shown_once_all_outputs_are_there() -> None:
     """Only a user can show images in this API, and nothing may stand between calls and outputs."""
-    image = {"type": "input_image", "image_url": "https://example.com/a.png"}
-
-    seen = messages(call("1"), call("2"), output("1", [image]), output("2"), message("user", "So?"))
+    seen = messages(call("1"), call("2"), output("1", [SEEN]), output("2"), message("user", "So?"))
 
     assert [each["role"] for each in seen] == ["assistant", "tool", "tool", "user", "user"]
     assert seen[3]["content"] == [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+
+
+def test_a_text_file_is_text_with_its_name() -> None:
+    """Every server reads text; where there is nothing else it stays one string."""
+    notes = {"type": "input_text", "text": "What is this?"}
+
+    seen = messages(message("user", notes, file_of("# Notes")), message("user", file_of("x"), SEEN))
+
+    text = '<file name="notes.md">\n# Notes\n</file>'
+    assert seen[0]["content"] == f"What is this?\n{text}"
+    assert seen[1]["content"][0] == {"type": "text", "text": '<file name="notes.md">\nx\n</file>'}
+    assert messages(message("developer", file_of("# Notes")))[0] == {"role": "system", "content": text}
+
+
+def test_a_pdf_is_a_file_of_the_other_api() -> None:
+    """As it came: name and data URL, and nothing that API does not know."""
+    seen = messages(message("user", "What is this?", PDF | {"detail": "low"}))
+
+    file = {"filename": PDF["filename"], "file_data": PDF["file_data"]}
+    assert seen[0]["content"] == [
+        {"type": "text", "text": "What is this?"},
+        {"type": "file", "file": file},
+    ]
+
+
+def test_an_output_s_files_are_text_or_shown_once_all_outputs_are_there() -> None:
+    """A tool can say text, and only a user can show a PDF."""
+    seen = messages(call("1"), call("2"), output("1", [file_of("x")]), output("2", [PDF]))
+
+    assert [each["role"] for each in seen] == ["assistant", "tool", "tool", "user"]
+    assert seen[1]["content"] == '<file name="notes.md">\nx\n</file>'
+    assert seen[2]["content"] == "The output is a file; it follows."
+    assert [part["type"] for part in seen[3]["content"]] == ["file"]
 
 
 def test_earlier_thoughts_are_left_out() -> None:
@@ -153,6 +186,7 @@ def test_earlier_thoughts_are_left_out() -> None:
         message("user", {"type": "input_audio"}),
         message("user", {"type": "input_image", "file_id": "file_1"}),
         message("assistant", {"type": "input_image", "image_url": "x"}),
+        message("assistant", PDF),
     ],
 )
 def test_what_cannot_be_said_is_refused(item: Json) -> None:

@@ -19,6 +19,7 @@ from meanwhile.domain.model_events import (
 from meanwhile.domain.request import Request
 from meanwhile.providers.simulation.tokens import count_tokens
 from meanwhile.providers.simulator import Simulator, events_of, text_of
+from tests.support.files import PDF, file_of
 from tests.unit.providers.conversations import BOOK, WEATHER, ask, collect, said
 
 
@@ -261,6 +262,18 @@ def test_images_are_counted_not_seen() -> None:
     text = text_of(Request(model="simulator", input=[{"type": "message", "role": "user", "content": parts}]))
 
     assert "1 image, which a simulator cannot see" in text
+
+
+def test_text_files_are_read_and_pdfs_are_counted() -> None:
+    """What it says of a file is the file's, and what the user asked is the user's."""
+    rules = file_of("The door is blue.\nThe key is under the mat.", "house.txt", "text/plain")
+    parts = [rules, PDF, {"type": "input_text", "text": "Where is the key?"}]
+
+    text = text_of(Request(model="simulator", input=[{"type": "message", "role": "user", "content": parts}]))
+
+    assert 'The file says: "The key is under the mat".' in text
+    assert 'You asked: "Where is the key?".' in text
+    assert "1 PDF, which a simulator cannot read" in text
 
 
 def test_an_empty_conversation_has_an_answer_too() -> None:

@@ -11,6 +11,7 @@ from meanwhile.domain.errors import RequestError
 from meanwhile.domain.request import Request
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.create import to_request
+from tests.support.files import PDF, file_of
 
 CATALOGUE = Catalogue.load(has_upstream=True)
 
@@ -18,14 +19,16 @@ WHOLE: dict[str, Any] = {
     "model": "simulator",
     "input": [
         {"role": "user", "content": [{"type": "input_text", "text": "Hi"},
-                                     {"type": "input_image", "image_url": "https://x.example/y"}]},
+                                     {"type": "input_image", "image_url": "https://x.example/y"},
+                                     file_of("# Notes"), PDF | {"detail": "high"}]},
         {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "x"}],
          "content": [{"type": "reasoning_text", "text": "x"}]},
         {"type": "message", "role": "assistant", "status": "completed",
          "content": [{"type": "output_text", "text": "Hi", "annotations": [], "logprobs": []},
                      {"type": "refusal", "refusal": "No"}]},
         {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "x"}]},
+        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "x"},
+                                                                         file_of("x")]},
         {"type": "compaction", "encrypted_content": "x"},
     ],
     "tools": [{"type": "function", "name": "look", "description": "x", "strict": True,

@@ -8,6 +8,7 @@ import pytest
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.providers.catalogue import Catalogue, ModelEntry
 from meanwhile.web.create import to_request
+from tests.support.files import PDF, file_of
 
 IMAGE = {"type": "input_image", "image_url": "https://x.example/y.png"}
 CALL = {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}
@@ -30,6 +31,16 @@ ASKED: list[tuple[str, dict[str, Any], str]] = [
     (
         "images",
         {"input": [CALL, {"type": "function_call_output", "call_id": "c", "output": [IMAGE]}]},
+        "input[1].output[0]",
+    ),
+    (
+        "files",
+        {"input": [{"role": "user", "content": [file_of("Notes"), PDF]}]},
+        "input[0].content[1]",
+    ),
+    (
+        "files",
+        {"input": [CALL, {"type": "function_call_output", "call_id": "c", "output": [PDF]}]},
         "input[1].output[0]",
     ),
 ]
@@ -55,11 +66,18 @@ def test_what_a_model_cannot_do_is_refused(ability: str, said: dict[str, Any], p
 
 
 def test_a_model_without_abilities_still_talks() -> None:
-    """What was not asked for is not missed; an effort of `none` asks for no reasoning."""
+    """What was not asked for is not missed; `none` asks for no reasoning, and text files are text."""
     entry = ModelEntry(
-        id="plain", provider="simulator", images=False, tools=False, structured_output=False, reasoning=False
+        id="plain",
+        provider="simulator",
+        images=False,
+        files=False,
+        tools=False,
+        structured_output=False,
+        reasoning=False,
     )
 
+    ask(entry, {"input": [{"role": "user", "content": [file_of("Notes")]}]})
     ask(entry, {"reasoning": {"effort": "none"}, "text": {"format": {"type": "text"}}, "tools": []})
 
 

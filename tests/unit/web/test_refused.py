@@ -6,14 +6,18 @@ from typing import Any
 import pytest
 
 from meanwhile.domain.errors import InvalidRequest
+from meanwhile.domain.files import MAX_CHARACTERS
 from meanwhile.providers.catalogue import Catalogue
+from meanwhile.web.body import MAX_BYTES
 from meanwhile.web.create import to_request
 from meanwhile.web.schemas.base import MAX_STRING
 from meanwhile.web.schemas.create import CreateResponse
 from meanwhile.web.validation import checked
+from tests.support.files import file_of
 
 CATALOGUE = Catalogue.load(has_upstream=False)
 PRIVATE = "the user's words"
+FILE = file_of("Hello")
 
 
 def refused(**said: Any) -> InvalidRequest:
@@ -195,7 +199,23 @@ PARTS: list[tuple[dict[str, Any], str]] = [
     (message({}), "input[0].content[0].type"),
     (message({"type": "input_text", "text": "Hi"}, {"type": PRIVATE}), "input[0].content[1].type"),
     (message({"type": "input_text"}), "input[0].content[0].text"),
-    (message({"type": "input_file", "file_id": "f"}), "input[0].content[0].type"),
+    (message({"type": "input_file"}), "input[0].content[0].filename"),
+    (message({"type": "input_file", "filename": "x"}), "input[0].content[0].file_data"),
+    (message({"type": "input_file", "file_data": FILE["file_data"]}), "input[0].content[0].filename"),
+    (message(FILE | {"filename": ""}), "input[0].content[0].filename"),
+    (message(FILE | {"filename": "x" * 256}), "input[0].content[0].filename"),
+    (message(FILE | {"filename": 5}), "input[0].content[0].filename"),
+    (message(FILE | {"file_data": None}), "input[0].content[0].file_data"),
+    (message(FILE | {"file_data": PRIVATE}), "input[0].content[0].file_data"),
+    (message(FILE | {"file_data": f"data:{PRIVATE};base64,"}), "input[0].content[0].file_data"),
+    (message(FILE, FILE | {"file_data": "data:text/plain;base64,x"}), "input[0].content[1].file_data"),
+    (message(FILE | {"detail": "x"}), "input[0].content[0].detail"),
+    (message(FILE | {"file_id": PRIVATE}), "input[0].content[0].file_id"),
+    (message(FILE, role="assistant"), "input[0].content[0].type"),
+    (
+        {"input": [{"type": "function_call_output", "call_id": "c", "output": [FILE | {"file_data": ""}]}]},
+        "input[0].output[0].file_data",
+    ),
     (message({"type": "input_audio"}), "input[0].content[0].type"),
     (message({"type": "input_image"}), "input[0].content[0].image_url"),
     (message({"type": "input_image", "file_id": "f"}), "input[0].content[0].file_id"),
@@ -281,6 +301,40 @@ def test_what_is_wrong_is_named_and_not_repeated(said: dict[str, Any], param: st
 
     assert error.param == param
     assert PRIVATE not in error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("file_id", "file-1"), ("file_url", "https://example.com/a.pdf")]
+)
+def test_who_names_a_file_that_is_elsewhere_is_told_to_send_it(name: str, value: str) -> None:
+    """There are no stored files yet, and nothing is fetched from an address for a caller; null is neither."""
+    error = refused(**message({"type": "input_file", name: value}))
+
+    assert (error.param, error.narrow_code) == (f"input[0].content[0].{name}", "unsupported_parameter")
+    assert "'file_data'" in error.message
+    to_request(json.dumps({"model": "simulator", **message(FILE | {name: None})}).encode(), CATALOGUE)
+
+
+def test_what_is_wrong_with_a_file_is_said() -> None:
+    """A name that is missing in the words of the API."""
+    nameless = refused(**message({"type": "input_file", "file_data": FILE["file_data"]}))
+    other = refused(**message(file_of(b"PK", "a.zip", "application/zip")))
+
+    assert nameless.narrow_code == "missing_required_parameter"
+    assert nameless.message == "Missing required parameter: 'input[0].content[0].filename'."
+    assert other.message == (
+        "Invalid file in 'input[0].content[0].file_data'. Files of this type are not taken. Taken are text in"
+        " UTF-8 (text/*, application/json, xml, yaml, toml, csv, javascript, sql and their like) and"
+        " application/pdf."
+    )
+
+
+def test_a_file_may_be_as_large_as_a_body_has_room_for() -> None:
+    """Larger ones are refused by name, before what is in them is looked at."""
+    error = refused(**message(FILE | {"file_data": "x" * (MAX_CHARACTERS + 1)}))
+
+    assert (error.param, error.narrow_code) == ("input[0].content[0].file_data", "string_above_max_length")
+    assert MAX_CHARACTERS < MAX_BYTES
 
 
 def test_an_unknown_parameter_has_a_code_of_its_own() -> None:

@@ -9,6 +9,7 @@ from openai.types.responses.service_tier import ServiceTier
 from meanwhile.domain.request import Request
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.create import to_request
+from tests.support.files import PDF, file_of
 
 CATALOGUE = Catalogue.load(has_upstream=False)
 CALL = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
@@ -58,7 +59,8 @@ def test_a_whole_turn_comes_back_as_it_was() -> None:
         {"id": "msg_1", "type": "message", "status": "completed", "role": "user",
          "content": [{"type": "input_text", "text": "Look"},
                      {"type": "input_image", "image_url": "https://x.example/y.png", "detail": "low"},
-                     {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"}]},
+                     {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"},
+                     file_of("# Notes"), PDF, PDF | {"detail": "low"}]},
         {"id": "rs_1", "type": "reasoning", "status": "completed",
          "summary": [{"type": "summary_text", "text": "In short"}],
          "content": [{"type": "reasoning_text", "text": "At length"}], "encrypted_content": "gAAA"},
@@ -68,7 +70,7 @@ def test_a_whole_turn_comes_back_as_it_was() -> None:
         {"id": "msg_3", "type": "message", "status": "incomplete", "role": "assistant", "content": []},
         {"id": "fc_1", "status": "completed", **CALL},
         {"id": "fco_1", "type": "function_call_output", "status": "completed", "call_id": "call_1",
-         "output": [{"type": "input_text", "text": "Seen"}]},
+         "output": [{"type": "input_text", "text": "Seen"}, file_of("a,b", "t.csv", "text/csv"), PDF]},
     ]  # fmt: skip
 
     assert taken(input=items).input == items

@@ -15,6 +15,7 @@ from meanwhile.web.options import check_tools
 from meanwhile.web.schemas.base import MAX_PARTS
 from meanwhile.web.schemas.create import CountInputTokens, CreateResponse
 from meanwhile.web.schemas.options import MAX_TOOLS
+from tests.support.files import file_of
 
 CATALOGUE = Catalogue.load(has_upstream=False)
 MANY = 400_000
@@ -54,6 +55,11 @@ TOO_MUCH: list[tuple[dict[str, Any], str]] = [
     (numbered(MANY // 2), "k0"),
     ({"reasoning": numbered(MANY // 2)}, "reasoning.k0"),
     ({"tools": [{"type": "function", "name": "f"} | numbered(MANY // 2)]}, "tools[0].k0"),
+    (in_parts([file_of("x") | {"detail": ""}] * 40_000), "input[0].content[0].detail"),
+    (in_parts([file_of("x") | {"file_data": "data:text/plain;base64," + "/" * 4_200_000}]),
+     "input[0].content[0].file_data"),
+    (in_parts([file_of("x") | {"file_data": "data:application/pdf;base64," + "A" * 4_200_000}]),
+     "input[0].content[0].file_data"),
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from meanwhile.domain.facts import COMPACTION, ENCRYPTED_CONTENT, FUNCTION_CALL, MESSAGE
+from meanwhile.domain.files import INPUT_FILE, is_pdf, named, words_of
 from meanwhile.domain.request import Json, Request
 
 FUNCTION_CALL_OUTPUT = "function_call_output"
@@ -212,12 +213,27 @@ def _cut(content: Any, left: int) -> tuple[Any, int]:
         if isinstance(part.get(name), str):
             text, left = _cut_text(part[name], left)
             parts.append({**part, name: text})
+        elif part["type"] == INPUT_FILE:
+            short, left = _cut_file(part, left)
+            parts.append(short)
         elif (size := len(str(part.get("image_url", "")))) <= left:
             left -= size
             parts.append(part)
         else:
             parts.append({"type": "input_text", "text": _IMAGE})
     return parts, left
+
+
+def _cut_file(part: Json, left: int) -> tuple[Json, int]:
+    """Return a file as it is if there is room for it; else as much of its text, or that it was there."""
+    size = len(part["file_data"]) + len(part["filename"].encode())
+    if size <= left:
+        return part, left - size
+    words = words_of(part)
+    if words is None:
+        words = f"[The file {named(part)} was here, too large to be kept.]"
+    text, left = _cut_text(words, left)
+    return {"type": "input_text", "text": text}, left
 
 
 def _cut_text(text: str, left: int) -> tuple[str, int]:
@@ -240,6 +256,6 @@ def _record(items: Iterable[Json]) -> Iterator[Json]:
 
 def _told(who: str, content: str | Sequence[Json]) -> Iterator[Json]:
     parts = [{"type": "input_text", "text": content}] if isinstance(content, str) else content
-    text = "\n".join(str(part.get("text") or part.get("refusal") or "") for part in parts)
+    text = "\n".join(words_of(part) or "" for part in parts)
     yield {"type": "input_text", "text": f"{who}: {text.strip()}"}
-    yield from (part for part in parts if part["type"] == "input_image")
+    yield from (part for part in parts if part["type"] == "input_image" or is_pdf(part))

@@ -1,7 +1,7 @@
 """What fits into a model's window, and what a model can be shown of what was recalled.
 
 The rules that need no store: how much room there is, that calls and their outputs stay together, and what
-stands in place of an image that a model cannot see.
+stands in place of an image or a file that a model cannot read.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,11 @@ from typing import Self
 
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.facts import COMPACTION
+from meanwhile.domain.files import is_pdf, named
 from meanwhile.domain.request import Json, Request
 
 NO_IMAGE = "[An image was here. This model cannot see images.]"
+NO_FILES = "This model cannot read PDF files."
 _ANSWERS = 4
 """A window's share that is left for an answer of which nothing is known: one of so many."""
 _SUMMARIES, _SUMMARY = 8, 4_096
@@ -28,6 +30,8 @@ class Window:
     is_known: bool = True
     """Whether the catalogue names it; otherwise it is a guess that bounds what is recalled."""
     sees_images: bool = True
+    reads_files: bool = True
+    """Whether it is shown PDFs; text files are text."""
 
     @property
     def room(self) -> int:
@@ -36,7 +40,14 @@ class Window:
 
     @classmethod
     def of(
-        cls, tokens: int | None, *, otherwise: int, asked: int | None, most: int | None, sees_images: bool
+        cls,
+        tokens: int | None,
+        *,
+        otherwise: int,
+        asked: int | None,
+        most: int | None,
+        sees_images: bool,
+        reads_files: bool = True,
     ) -> Self:
         """Return the window of a model for a request.
 
@@ -47,7 +58,13 @@ class Window:
         answer = asked or (size // _ANSWERS if most is None else min(most, size // 2))
         if tokens is None:
             answer = min(answer, size // 2)
-        return cls(tokens=size, answer=answer, is_known=tokens is not None, sees_images=sees_images)
+        return cls(
+            tokens=size,
+            answer=answer,
+            is_known=tokens is not None,
+            sees_images=sees_images,
+            reads_files=reads_files,
+        )
 
     def to_read(self, request: Request) -> Self:
         """Return the window with what of it is left while a request is read first.
@@ -59,6 +76,23 @@ class Window:
         if not is_summed_up or request.truncation == "auto":
             return self
         return replace(self, answer=min(self.answer, self.tokens // _SUMMARIES, _SUMMARY))
+
+    def readable(self, items: Sequence[Json]) -> list[Json]:
+        """Return items with a note in place of each image or file that the model cannot read."""
+        if self.sees_images and self.reads_files:
+            return list(items)
+        return [self._readable(item) for item in items]
+
+    def _readable(self, item: Json) -> Json:
+        parts = {name: item[name] for name in ("content", "output") if isinstance(item.get(name), list)}
+        return item | {name: [self._noted(part) for part in found] for name, found in parts.items()}
+
+    def _noted(self, part: Json) -> Json:
+        if part["type"] == "input_image" and not self.sees_images:
+            return {"type": "input_text", "text": NO_IMAGE}
+        if is_pdf(part) and not self.reads_files:
+            return {"type": "input_text", "text": f"[The file {named(part)} was here. {NO_FILES}]"}
+        return part
 
     def exceeded(self, *, own: int, before: int) -> InvalidRequest:
         """Return the error for what does not fit: it names the numbers."""
@@ -115,17 +149,3 @@ def uncalled(items: Sequence[Json], own: Sequence[Json]) -> str | None:
             found: str = item["call_id"]
             return found
     return None
-
-
-def without_images(item: Json) -> Json:
-    """Return an item in which a note stands in place of each image."""
-    shown = item
-    for name in ("content", "output"):
-        parts = item.get(name)
-        if isinstance(parts, list) and any(part["type"] == "input_image" for part in parts):
-            noted = [
-                {"type": "input_text", "text": NO_IMAGE} if part["type"] == "input_image" else part
-                for part in parts
-            ]
-            shown = {**shown, name: noted}
-    return shown

@@ -20,7 +20,7 @@ from meanwhile.domain.errors import InvalidRequest, ProviderBroken, ProviderReje
 from meanwhile.domain.facts import Compacted, ItemDone
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta, Usage
 from meanwhile.domain.request import Request
-from meanwhile.domain.window import unpaired, without_images
+from meanwhile.domain.window import unpaired
 from meanwhile.operations.choose import Measure
 from meanwhile.operations.context import Shown
 from meanwhile.operations.expand import Expand
@@ -76,16 +76,16 @@ class Compact:
         return [Compacted(content, usage), ItemDone(0)]
 
     def expanded(self, owner: str, request: Request) -> Request:
-        """Return a request with its compaction items opened, for its model: one that cannot see is told so.
+        """Return a request with its compaction items opened, for its model: what it cannot read is noted.
 
         Raises:
             Tampered, OwnerDeleted: As `Expand` does.
             InvalidRequest: There is no such model any more.
         """
         shown = self.expand.request(owner, request)
-        if shown is request or self.measure.window(request).sees_images:
+        if shown is request:
             return shown
-        return replace(shown, input=[without_images(item) for item in shown.input])
+        return replace(shown, input=self.measure.window(request).readable(shown.input))
 
     def behind(self, owner: str, answer: Answer, shown: Shown) -> Request:
         """Return what the model is shown once the answer has its compaction item; else the same.

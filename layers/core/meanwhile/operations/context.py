@@ -7,7 +7,7 @@ from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, Unavai
 from meanwhile.domain.facts import COMPACTION, Dropped
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.threads import Entry, Place
-from meanwhile.domain.window import stands_alone, uncalled, unpaired, without_images
+from meanwhile.domain.window import stands_alone, uncalled, unpaired
 from meanwhile.operations.choose import Chosen, Measure, Piece, Room, choose
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.remembered import Memory, Remembered, Stamp
@@ -201,9 +201,7 @@ class Context:
             raise InvalidRequest(
                 f"No tool call found for function call output with call_id {call_id}.", param="input"
             )
-        kept = [item for at, item in enumerate(items) if at not in lost]
-        if not room.window.sees_images:
-            kept = [without_images(item) for item in kept]
+        kept = room.window.readable([item for at, item in enumerate(items) if at not in lost])
         there = {entry.position for at, entry in enumerate(entries) if at not in lost}
         left = {entries[at].position: entries[at] for at in lost if entries[at].position not in there}
         return Shown(

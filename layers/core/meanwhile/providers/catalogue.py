@@ -41,6 +41,8 @@ class ModelEntry:
     context_window: int | None = None
     max_output_tokens: int | None = None
     images: bool = True
+    files: bool = True
+    """Whether it is sent PDFs; text files go to all as text."""
     tools: bool = True
     structured_output: bool = True
     reasoning: bool = True
@@ -105,6 +107,7 @@ class Catalogue:
             asked=request.max_output_tokens,
             most=entry.max_output_tokens if entry else None,
             sees_images=entry is None or entry.images,
+            reads_files=entry is None or entry.files,
         )
 
     def list(self) -> Sequence[ModelEntry]:

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from meanwhile.domain.errors import ProviderRejected
+from meanwhile.domain.files import is_pdf, words_of
 from meanwhile.domain.request import Json, Request
 from meanwhile.providers.catalogue import ModelEntry
 
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
-_TEXTS = ("input_text", "output_text", "text", "refusal")
+_TEXTS = ("input_text", "output_text", "text", "refusal", "input_file")
+"""Parts that are text; of files those that are no PDF."""
 
 
 def body_of(request: Request, entry: ModelEntry, beginning: str = "") -> Json:
@@ -58,7 +60,7 @@ def messages_of(request: Request) -> list[Json]:
                 pass  # this API has no place for thoughts of earlier turns
             case _:
                 raise ProviderRejected("The upstream cannot be sent one of the input's item types.")
-    conversation.show_images()
+    conversation.show()
     return conversation.messages
 
 
@@ -73,7 +75,7 @@ class _Conversation:
 
     def __init__(self) -> None:
         self.messages: list[Json] = []
-        self._images: list[Json] = []
+        self._to_show: list[Json] = []
 
     def add_message(self, item: Mapping[str, Any]) -> None:
         """Add what was said; an assistant's words right after its calls join them."""
@@ -85,17 +87,17 @@ class _Conversation:
             if calling is not None:
                 calling["content"] = (calling.get("content") or "") + text
                 return
-            self.show_images()
+            self.show()
             self.messages.append({"role": "assistant", "content": text})
             return
-        self.show_images()
+        self.show()
         # "developer" is OpenAI's newer name; "system" is understood everywhere.
         role = "user" if item.get("role", "user") == "user" else "system"
         self.messages.append({"role": role, "content": _content_of(_parts_of(item.get("content")))})
 
     def add_call(self, item: Mapping[str, Any]) -> None:
         """Add a call to the assistant's last message, or begin one."""
-        self.show_images()
+        self.show()
         if not self.messages or self.messages[-1]["role"] != "assistant":
             self.messages.append({"role": "assistant", "content": None})
         function = {"name": item.get("name"), "arguments": item.get("arguments") or "{}"}
@@ -103,19 +105,20 @@ class _Conversation:
         self.messages[-1].setdefault("tool_calls", []).append(call)
 
     def add_output(self, item: Mapping[str, Any]) -> None:
-        """Add what a function returned; its images wait, since only a user can show images here."""
+        """Add what a function returned; images and PDFs wait, since only a user can show them here."""
         parts = _parts_of(item.get("output"))
-        images = [part for part in parts if part.get("type") == "input_image"]
-        texts = [part for part in parts if part.get("type") != "input_image"]
-        text = _text_of(texts) if texts or not images else "The output is an image; it follows."
+        shown = [part for part in parts if _is_shown(part)]
+        texts = [part for part in parts if not _is_shown(part)]
+        what = "a file" if shown and is_pdf(shown[0]) else "an image"
+        text = _text_of(texts) if texts or not shown else f"The output is {what}; it follows."
         self.messages.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
-        self._images += [_content_part(part) for part in images]
+        self._to_show += [_content_part(part) for part in shown]
 
-    def show_images(self) -> None:
-        """Add the images of the outputs before, in a message of their own."""
-        if self._images:
-            self.messages.append({"role": "user", "content": self._images})
-            self._images = []
+    def show(self) -> None:
+        """Add the images and PDFs of the outputs before, in a message of their own."""
+        if self._to_show:
+            self.messages.append({"role": "user", "content": self._to_show})
+            self._to_show = []
 
     def _calling(self) -> Json | None:
         last = self.messages[-1] if self.messages else {}
@@ -129,20 +132,27 @@ def _parts_of(content: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _text_of(parts: Iterable[Mapping[str, Any]]) -> str:
-    parts = list(parts)
-    if any(part.get("type") not in _TEXTS for part in parts):
+    words = [words_of(part) if part.get("type") in _TEXTS else None for part in parts]
+    said = [each for each in words if each is not None]
+    if len(said) < len(words):
         raise ProviderRejected("The upstream cannot be sent one of the input's content types.")
-    return "\n".join(str(part.get("text") or part.get("refusal") or "") for part in parts)
+    return "\n".join(said)
+
+
+def _is_shown(part: Mapping[str, Any]) -> bool:
+    return part.get("type") == "input_image" or is_pdf(part)
 
 
 def _content_of(parts: Sequence[Mapping[str, Any]]) -> str | list[Json]:
     """Return a plain string where there is only text: not every server reads lists."""
-    if all(part.get("type") in _TEXTS for part in parts):
+    if not any(_is_shown(part) for part in parts):
         return _text_of(parts)
     return [_content_part(part) for part in parts]
 
 
 def _content_part(part: Mapping[str, Any]) -> Json:
+    if is_pdf(part):
+        return {"type": "file", "file": {name: part[name] for name in ("filename", "file_data")}}
     if part.get("type") != "input_image":
         return {"type": "text", "text": _text_of([part])}
     if not part.get("image_url"):

@@ -1,7 +1,11 @@
 """What a model cannot do is refused before anything is stored."""
 
+from collections.abc import Callable
+
 from meanwhile.domain.errors import InvalidRequest
-from meanwhile.domain.request import Request
+from meanwhile.domain.files import is_pdf
+from meanwhile.domain.request import Json, Request
+from meanwhile.domain.window import NO_FILES
 from meanwhile.providers.catalogue import ModelEntry
 
 
@@ -24,18 +28,25 @@ def check_model(request: Request, entry: ModelEntry) -> None:
             param="max_output_tokens",
             code="integer_above_max_value",
         )
-    image = None if entry.images else _image_in(request)
+    image = None if entry.images else _first(request, _is_image)
     if image:
         raise InvalidRequest("This model cannot see images.", param=image, code="invalid_value")
+    file = None if entry.files else _first(request, is_pdf)
+    if file:
+        raise InvalidRequest(f"{NO_FILES} Send its text.", param=file, code="invalid_value")
 
 
-def _image_in(request: Request) -> str | None:
-    """Return where the first image is."""
+def _is_image(part: Json) -> bool:
+    return bool(part["type"] == "input_image")
+
+
+def _first(request: Request, is_meant: Callable[[Json], bool]) -> str | None:
+    """Return where the first such part is."""
     for index, item in enumerate(request.input):
         for name in ("content", "output"):
             parts = item.get(name)
             for place, part in enumerate(parts if isinstance(parts, list) else []):
-                if part["type"] == "input_image":
+                if is_meant(part):
                     return f"input[{index}].{name}[{place}]"
     return None
 

@@ -51,7 +51,6 @@ _NOT_YET = {
     "image_generation",
     "image_generation_call",
     "input_audio",
-    "input_file",
     "item_reference",
     "local_shell",
     "local_shell_call",
@@ -108,6 +107,17 @@ def _unknown(_: Mapping[str, Any], path: Iterable[Any]) -> InvalidRequest:
 def _unavailable(_: Mapping[str, Any], path: Iterable[Any]) -> InvalidRequest:
     param = param_of(path)
     return _error(f"'{param}' is not available yet.", param, "unsupported_parameter")
+
+
+def _instead(error: Mapping[str, Any], path: Iterable[Any]) -> InvalidRequest:
+    param = param_of(path)
+    message = f"'{param}' is not available yet: {error['ctx']['advice']}."
+    return _error(message, param, "unsupported_parameter")
+
+
+def _file(error: Mapping[str, Any], path: Iterable[Any]) -> InvalidRequest:
+    param = param_of(path)
+    return _error(f"Invalid file in '{param}'. {error['ctx']['refusal']}", param, "invalid_value")
 
 
 def _type(error: Mapping[str, Any], path: Iterable[Any]) -> InvalidRequest:
@@ -201,6 +211,8 @@ _READERS: dict[str, _Reader] = {
     "missing": _missing,
     "extra_forbidden": _unknown,
     "none_required": _unavailable,
+    "instead": _instead,
+    "file": _file,
     "literal_error": _literal,
     "union_tag_invalid": _no_member,
     "union_tag_not_found": _no_member,

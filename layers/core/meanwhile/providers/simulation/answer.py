@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meanwhile.domain.request import Json, Request
-from meanwhile.providers.simulation.context import Context
+from meanwhile.providers.simulation.context import FILE, Context
 from meanwhile.providers.simulation.facts import facts_for
 from meanwhile.providers.simulation.fitting import fitting
 from meanwhile.providers.simulation.prose import prose
@@ -63,8 +63,9 @@ def answer_to(request: Request) -> Answer:
 def _reasoning(request: Request, context: Context) -> str:
     if (request.reasoning or {}).get("effort") in (None, "none", "minimal"):
         return ""
+    messages = sum(turn.role != FILE for turn in context.turns)
     return (
-        f"I have {len(context.turns)} messages and {len(context.results)} function outputs before me. "
+        f"I have {messages} messages and {len(context.results)} function outputs before me. "
         "I look for what bears on the last question and repeat that."
     )
 

@@ -6,17 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from meanwhile.domain.files import INPUT_FILE, is_pdf, words_of
 from meanwhile.domain.request import Json, Request
 from meanwhile.providers.surrogates import healed
+
+FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message."""
+    """One message; or a text file that came with it, in the role of a `FILE`."""
 
     role: str
     text: str
     images: int = 0
+    files: int = 0
+    """Those that are no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Context:
         for item in request.input:
             match item.get("type", "message"):
                 case "message":
-                    turns.append(_turn(item))
+                    turns += [*_files(item), _turn(item)]
                     if turns[-1].role == "user":
                         results.clear()
                 case "function_call":
@@ -87,8 +92,19 @@ def parts_of(item: Json) -> Sequence[Mapping[str, Any]]:
 
 
 def _turn(item: Json) -> Turn:
+    """Return what a message says beside its files."""
+    content = item.get("content")
     images = sum(part.get("type") == "input_image" for part in parts_of(item))
-    return Turn(str(item.get("role", "user")), _text(item.get("content")), images)
+    files = sum(map(is_pdf, parts_of(item)))
+    if isinstance(content, list):
+        content = [part for part in parts_of(item) if part.get("type") != INPUT_FILE]
+    return Turn(str(item.get("role", "user")), _text(content), images, files)
+
+
+def _files(item: Json) -> list[Turn]:
+    """Return the text files that come with a message, so that it can be told who says what."""
+    texts = [part for part in parts_of(item) if part.get("type") == INPUT_FILE and not is_pdf(part)]
+    return [Turn(FILE, _text([part])) for part in texts]
 
 
 def _text(content: Any) -> str:
@@ -98,4 +114,4 @@ def _text(content: Any) -> str:
     if not isinstance(content, list):
         return ""
     parts = (part for part in content if isinstance(part, Mapping))
-    return healed(" ".join(str(part.get("text") or part.get("refusal") or "") for part in parts).strip())
+    return healed(" ".join(words_of(part) or "" for part in parts).strip())

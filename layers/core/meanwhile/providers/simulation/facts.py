@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from meanwhile.providers.simulation.context import Context, Turn
+from meanwhile.providers.simulation.context import FILE, Context, Turn
 from meanwhile.providers.simulation.words import WORDS
 
 _LONGEST_QUOTE = 300
@@ -24,6 +24,8 @@ def facts_for(context: Context) -> str:
         said.append(
             f"I was sent {asked.images} image{'s' * (asked.images > 1)}, which a simulator cannot see."
         )
+    if asked.files:
+        said.append(f"I was sent {asked.files} PDF{'s' * (asked.files > 1)}, which a simulator cannot read.")
     if asked.text.strip():
         said.append(f"You asked: {_quoted(asked.text)}.")
     return " ".join(said) or "Nothing was asked."
@@ -60,8 +62,8 @@ def _matching(context: Context) -> list[str]:
     own = _MY.search(sentence) if turn.role == "user" else None
     if own:
         return [f"Your {own.group(1)} {own.group(2)} {own.group(3)}."]
-    who = {"user": "You said", "assistant": "I said"}.get(turn.role, "My instructions say")
-    return [f"{who}: {_quoted(sentence)}."]
+    who = {"user": "You said", "assistant": "I said", FILE: "The file says"}
+    return [f"{who.get(turn.role, 'My instructions say')}: {_quoted(sentence)}."]
 
 
 def _recent(context: Context) -> list[str]:

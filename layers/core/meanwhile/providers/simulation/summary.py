@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from meanwhile.domain.compaction import INTRODUCTION, SUMMARISE
+from meanwhile.domain.files import is_pdf
 from meanwhile.domain.request import Request
 from meanwhile.providers.simulation.context import parts_of
 from meanwhile.providers.surrogates import healed
@@ -38,3 +39,5 @@ def _lines(request: Request) -> Iterator[str]:
                 yield f"The {who} said: {' '.join(said.split())[:_LONGEST]}"
             elif part.get("type") == "input_image":
                 yield "An image was shown."
+            elif is_pdf(part):
+                yield "A PDF was shown."

@@ -6,6 +6,15 @@ from pydantic import Field
 
 from meanwhile.web.schemas.base import ItemStatus
 from meanwhile.web.schemas.shown import DroppedItems, Shown
+from meanwhile.web.schemas.shown_parts import (
+    ShownInputFile,
+    ShownInputImage,
+    ShownInputText,
+    ShownOutputText,
+    ShownReasoningText,
+    ShownRefusal,
+    ShownSummary,
+)
 
 
 class FailureDetail(Shown):
@@ -23,51 +32,6 @@ class Failure(Shown):
     error: FailureDetail
 
 
-class ShownInputText(Shown):
-    """Text to read."""
-
-    type: Literal["input_text"]
-    text: str
-
-
-class ShownInputImage(Shown):
-    """An image to see."""
-
-    type: Literal["input_image"]
-    image_url: str
-    detail: str = "auto"
-
-
-class ShownOutputText(Shown):
-    """Text that a model wrote."""
-
-    type: Literal["output_text"]
-    text: str
-    annotations: list[dict[str, Any]]
-    logprobs: list[dict[str, Any]]
-
-
-class ShownRefusal(Shown):
-    """Why a model will not answer."""
-
-    type: Literal["refusal"]
-    refusal: str
-
-
-class ShownSummary(Shown):
-    """A summary of thoughts."""
-
-    type: Literal["summary_text"]
-    text: str
-
-
-class ShownReasoningText(Shown):
-    """Thoughts."""
-
-    type: Literal["reasoning_text"]
-    text: str
-
-
 class ShownMessage(Shown):
     """What was said."""
 
@@ -75,7 +39,7 @@ class ShownMessage(Shown):
     type: Literal["message"]
     status: ItemStatus
     role: Literal["user", "assistant", "system", "developer"]
-    content: list[ShownInputText | ShownInputImage | ShownOutputText | ShownRefusal]
+    content: list[ShownInputText | ShownInputImage | ShownInputFile | ShownOutputText | ShownRefusal]
 
 
 class ShownFunctionCall(Shown):
@@ -96,7 +60,7 @@ class ShownFunctionCallOutput(Shown):
     type: Literal["function_call_output"]
     status: ItemStatus
     call_id: str
-    output: str | list[ShownInputText | ShownInputImage]
+    output: str | list[ShownInputText | ShownInputImage | ShownInputFile]
 
 
 class ShownReasoning(Shown):

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticKnownError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from meanwhile.web.params import TAG
 
@@ -32,6 +32,16 @@ def only(*honoured: str) -> AfterValidator:
         raise PydanticKnownError("none_required")
 
     return AfterValidator(check)
+
+
+def instead(advice: str) -> BeforeValidator:
+    """Take null only, and say what to send instead of anything else."""
+
+    def check(value: Any) -> None:
+        if value is not None:
+            raise PydanticCustomError("instead", "{advice}", {"advice": advice})
+
+    return BeforeValidator(check)
 
 
 STRING, ARRAY, OBJECT = f"{TAG}string", f"{TAG}array", f"{TAG}object"

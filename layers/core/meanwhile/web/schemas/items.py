@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
+from pydantic_core import PydanticCustomError
 
+from meanwhile.domain.files import MAX_CHARACTERS, MAX_NAME, TAKEN, refusal_of
 from meanwhile.web.params import TAG
 from meanwhile.web.schemas.base import (
     ARRAY,
@@ -16,6 +18,7 @@ from meanwhile.web.schemas.base import (
     NotYet,
     Said,
     by_type,
+    instead,
     item_type,
     listed,
     text_or_list,
@@ -36,6 +39,33 @@ class InputImage(Said):
     file_id: NotYet = None
     image_url: Annotated[str, Field(pattern=r"^(https?://.|data:image/[a-zA-Z0-9.+-]+;base64,)")]
     detail: Literal["low", "high", "auto", "original"] | None = "auto"
+
+
+def _whole(url: str) -> str:
+    """Take a file that can be shown to some model at least."""
+    if refusal := refusal_of(url):
+        raise PydanticCustomError("file", "{refusal}", {"refusal": refusal})
+    return url
+
+
+class InputFile(Said):
+    """A text or PDF file for the model to read, whole, as a data URL."""
+
+    type: Literal["input_file"]
+    file_id: Annotated[None, instead("no files are kept apart; send the file itself in 'file_data'")] = None
+    file_url: Annotated[None, instead("nothing is fetched; send the file itself in 'file_data'")] = None
+    filename: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+    file_data: Annotated[
+        str,
+        Field(
+            max_length=MAX_CHARACTERS,
+            description=f"A data URL, `data:<media type>;base64,<data>`. Taken are {TAKEN}.",
+            json_schema_extra={"pattern": "^data:[^,]+;base64,"},
+        ),
+        AfterValidator(_whole),
+    ]
+    detail: Literal["auto", "low", "high"] | None = None
+    """Taken and not used: how a PDF is shown is the provider's choice."""
 
 
 Objects = Annotated[list[dict[str, Any]], listed(most=100_000)]
@@ -79,7 +109,9 @@ class ReasoningText(Said):
 
 
 InputPart = Annotated[
-    Annotated[InputText, Tag(f"{TAG}input_text")] | Annotated[InputImage, Tag(f"{TAG}input_image")],
+    Annotated[InputText, Tag(f"{TAG}input_text")]
+    | Annotated[InputImage, Tag(f"{TAG}input_image")]
+    | Annotated[InputFile, Tag(f"{TAG}input_file")],
     Discriminator(by_type),
 ]
 OutputPart = Annotated[
