@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone
 from meanwhile.domain.response import SHARED_WALLS, Head, Lease
-from meanwhile.storage.table import LEASE, Conflict, Item, errors_translated, items_at
+from meanwhile.storage.table import LEASE, Conflict, Item, errors_translated, rows_at
 
 
 class LeaseStore:
@@ -105,7 +105,7 @@ class LeaseStore:
         """Return which of up to 100 responses a worker has ever claimed: those have left the queue."""
         if not response_ids:
             return set()
-        found = items_at(self._items, [(response_id, LEASE) for response_id in response_ids])
+        found = rows_at(self._items, [(response_id, LEASE) for response_id in response_ids])
         return {item.response_id for item in found if item.first_claimed_at is not None}
 
     def fence_off(self, response_id: str) -> None:

@@ -208,24 +208,26 @@ def items_of(items: type[Item], response_id: str, parts: Sequence[str]) -> list[
     Raises:
         Unavailable: DynamoDB did not return all of them, twice over.
     """
-    return items_at(items, [(response_id, part) for part in parts])
+    return rows_at(items, [(response_id, part) for part in parts])
 
 
-def items_at(items: type[Item], places: Sequence[tuple[str, str]]) -> list[Item]:
-    """Return up to 100 items by id and part in one strongly consistent call, as far as they are there.
+def rows_at(rows: type[_M], places: Sequence[tuple[str, str]]) -> list[_M]:
+    """Return up to 100 rows by both keys in one strongly consistent call, as far as they are there.
 
     The library's own batch read asks again for as long as DynamoDB is throttled.
 
     Raises:
         Unavailable: DynamoDB did not return all of them, twice over.
     """
-    found: list[Item] = []
-    wanted = [{"response_id": response_id, "part": part} for response_id, part in places]
+    found: list[_M] = []
+    connection = rows._get_connection()
+    table, names = connection.table_name, (rows._hash_keyname, rows._range_keyname)
+    wanted = [dict(zip(names, place, strict=True)) for place in places]
     for _ in range(_BATCH_TRIES):
         with errors_translated():
-            answer = items.connection().batch_get_item(wanted, consistent_read=True)  # type: ignore[arg-type]  # keys are mappings
-        found += [items.from_raw_data(raw) for raw in answer["Responses"].get(items.Meta.table_name, [])]
-        left = answer.get("UnprocessedKeys", {}).get(items.Meta.table_name, {}).get("Keys", [])
+            answer = connection.batch_get_item(wanted, consistent_read=True)  # type: ignore[arg-type]  # keys are mappings
+        found += [rows.from_raw_data(raw) for raw in answer["Responses"].get(table, [])]
+        left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
         if not left:
             return found
         wanted = [{name: value["S"] for name, value in key.items()} for key in left]

@@ -12,16 +12,10 @@ tombstone: its keys, `deleted` and `expires_at`. Nothing else in here expires by
 """
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.connection.table import TableConnection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from meanwhile.domain.errors import Unavailable
-from meanwhile.storage.table import errors_translated
-
 HEAD, ABOUT = "head", "about"
-
-_BATCH_TRIES = 3
 
 
 class ListedIndex(GlobalSecondaryIndex["Part"]):  # type: ignore[no-untyped-call]  # the library's own hook
@@ -99,35 +93,11 @@ class Part(Model):
     # id
     first = NumberAttribute(null=True)
 
-    @classmethod
-    def connection(cls) -> TableConnection:
-        """Return what the library sends this table's calls through."""
-        return cls._get_connection()
-
 
 def threads_in(table_name: str) -> type[Part]:
     """Return the item class of the table with this name."""
     meta = type("Meta", (Part.Meta,), {"table_name": table_name})
     return type("BoundPart", (Part,), {"Meta": meta})
-
-
-def parts_at(parts: type[Part], places: list[tuple[str, str]]) -> list[Part]:
-    """Return up to 100 parts by thread and part in one strongly consistent call, as far as they are there.
-
-    Raises:
-        Unavailable: DynamoDB did not return all of them, twice over.
-    """
-    found: list[Part] = []
-    wanted = [{"thread_id": thread_id, "part": part} for thread_id, part in places]
-    for _ in range(_BATCH_TRIES):
-        with errors_translated():
-            answer = parts.connection().batch_get_item(wanted, consistent_read=True)  # type: ignore[arg-type]  # keys are mappings
-        found += [parts.from_raw_data(raw) for raw in answer["Responses"].get(parts.Meta.table_name, [])]
-        left = answer.get("UnprocessedKeys", {}).get(parts.Meta.table_name, {}).get("Keys", [])
-        if not left:
-            return found
-        wanted = [{name: value["S"] for name, value in key.items()} for key in left]
-    raise Unavailable("the table is throttled")
 
 
 def to_millis(seconds: float) -> int:

@@ -9,9 +9,9 @@ from meanwhile.domain.ids import shard_of
 from meanwhile.domain.response import SHARDS
 from meanwhile.domain.threads import About, Reached, ThreadHead
 from meanwhile.storage.keyring import Keyring
-from meanwhile.storage.table import Conflict, errors_translated
+from meanwhile.storage.table import Conflict, errors_translated, rows_at
 from meanwhile.storage.thread_heads import about_row, head_row, to_about, to_head
-from meanwhile.storage.thread_table import ABOUT, HEAD, Part, index_key, parts_at, to_millis, to_seconds
+from meanwhile.storage.thread_table import ABOUT, HEAD, Part, index_key, to_millis, to_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class ThreadStore:
     ) -> tuple[dict[str, ThreadHead], About | None]:
         """Return an owner's threads that live, by id, and what is said about one of them: 99 in one call."""
         wanted = [(thread, HEAD) for thread in threads] + ([(about, ABOUT)] if about else [])
-        rows = parts_at(self._parts, wanted) if wanted else []
+        rows = rows_at(self._parts, wanted) if wanted else []
         theirs = [row for row in rows if row.part == HEAD and row.owner == owner and not row.deleted]
         heads = {row.thread_id: to_head(self._keyring, row) for row in theirs}
         spoken = [row for row in rows if row.part == ABOUT and row.thread_id in heads]
@@ -78,7 +78,7 @@ class ThreadStore:
 
         Without those that are deleted, and those that do not open: they must hide no other.
         """
-        rows = parts_at(self._parts, [(thread, ABOUT) for thread in threads]) if threads else []
+        rows = rows_at(self._parts, [(thread, ABOUT) for thread in threads]) if threads else []
         found: dict[str, About] = {}
         for row in rows:
             try:
@@ -99,7 +99,7 @@ class ThreadStore:
             with errors_translated():
                 row.save(condition=before)
         except Conflict:
-            found = parts_at(self._parts, [(head.id, ABOUT)])
+            found = rows_at(self._parts, [(head.id, ABOUT)])
             return bool(found) and found[0].payload == row.payload
         return True
 
