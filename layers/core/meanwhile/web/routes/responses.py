@@ -1,6 +1,5 @@
 """The responses: create, retrieve, cancel, delete, and what was asked."""
 
-import logging
 import re
 from collections.abc import AsyncGenerator, Mapping
 from types import MappingProxyType
@@ -18,10 +17,9 @@ from meanwhile.domain.errors import ResponseNotFound
 from meanwhile.domain.request import Json
 from meanwhile.domain.wire import of_answer
 from meanwhile.operations.wait import RUNNING
-from meanwhile.web import errors
-from meanwhile.web.attempts import REPLAYED, attempt_of, is_known_again
+from meanwhile.web.accepting import accepted
+from meanwhile.web.attempts import REPLAYED
 from meanwhile.web.auth import Owner
-from meanwhile.web.body import read_body
 from meanwhile.web.create import to_asked
 from meanwhile.web.documents import FAILURES, IDEMPOTENT, returns, takes
 from meanwhile.web.pages import page
@@ -29,7 +27,6 @@ from meanwhile.web.schemas.base import Includable
 from meanwhile.web.streaming import HEADERS, MEDIA_TYPE, frames
 from meanwhile.web.waiting import body_when_ended
 
-logger = logging.getLogger(__name__)
 router = APIRouter(tags=["Responses"])
 
 _POLL_AFTER_MS = "2000"
@@ -54,16 +51,8 @@ _CREATED = returns("Response", poll_after=True, streams=True, replayed=True)
              responses=FAILURES | _CREATED)  # fmt: skip
 async def create(request: Request, owner: Owner) -> Response:
     """Ask a model. With `background` the answer comes at once, with `stream` bit by bit, else at the end."""
-    asked, digest = await run_in_threadpool(to_asked, await read_body(request), wiring.catalogue())
-    await run_in_threadpool(wiring.expand().check, owner, asked)
-    attempt = attempt_of(request.headers, digest)
-    accept = api.accept_once()
-    if not is_known_again(request.headers):
-        errors.must_not_repeat(request)
-    taken = await run_in_threadpool(accept, owner, asked, attempt)
+    taken, asked = await accepted(request, owner, to_asked)
     head = taken.head
-    about = {"response_id": head.id, "request_id": request.state.request_id}
-    logger.info("response asked for again" if taken.replayed else "response accepted", extra=about)
     headers = {REPLAYED: "true"} if taken.replayed else {}
     if asked.stream:
         if taken.replayed:  # what was stored is what every reader is shown
