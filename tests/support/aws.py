@@ -131,8 +131,11 @@ def _keys(partition: str, order: str) -> list[Any]:
 
 
 def new_bucket() -> str:
-    """Create the bucket."""
-    client("s3").create_bucket(Bucket=BUCKET)
+    """Create the bucket, or empty what other tests have left there; return its name."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=BUCKET, Key=each["Key"])
     return BUCKET
 
 
