@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from meanwhile.domain.continuation import Resumption, Step, given_up
 from meanwhile.domain.errors import ClaimLost, LogCorrupt, SlotTaken
@@ -19,21 +17,11 @@ from meanwhile.operations import read as read_module
 from meanwhile.operations.claimed import Claimed
 from meanwhile.operations.ending import Ending
 from meanwhile.storage.stores import Stores
+from tests.support.hunt import hunt
 from tests.support.log_machine import LogMachine
 from tests.support.twin import TwinLeases, TwinLog, TwinResponses, twin_stores
 
 pytestmark = pytest.mark.exhaustive
-
-HUNT = settings(
-    max_examples=1_500,
-    stateful_step_count=40,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    print_blob=False,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 class Sabotaged(LogMachine):
@@ -179,4 +167,4 @@ def test_the_machine_notices_a_missing_rule(
     sabotage(monkeypatch)
 
     with pytest.raises((AssertionError, LogCorrupt)):  # a broken invariant, or a log nobody can read
-        run_state_machine_as_test(Sabotaged, settings=HUNT)
+        hunt(Sabotaged, examples=1_500)

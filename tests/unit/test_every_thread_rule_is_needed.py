@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from meanwhile.domain.errors import ServiceError, SlotTaken
 from meanwhile.domain.threads import Reached, ThreadBatch
@@ -16,21 +14,11 @@ from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import Join
 from meanwhile.operations.lock import Lock
 from meanwhile.operations.recall import Recall
+from tests.support.hunt import hunt
 from tests.support.thread_twin import TwinThreadBurial, TwinThreadLog
 from tests.unit.test_threads import InMemory
 
 pytestmark = pytest.mark.exhaustive
-
-HUNT = settings(
-    max_examples=4_000,
-    stateful_step_count=40,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    print_blob=False,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def append_overwrites(patch: pytest.MonkeyPatch) -> None:
@@ -172,4 +160,4 @@ def test_the_machine_notices_a_missing_rule(
     sabotage(monkeypatch)
 
     with pytest.raises((AssertionError, ServiceError, IndexError)):
-        run_state_machine_as_test(InMemory, settings=HUNT)
+        hunt(InMemory, examples=4_000)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 from moto.dynamodb.responses import DynamoHandler
 
 from tests.integration.work.shop import Shop
@@ -32,3 +33,18 @@ def shop(moto: None) -> Iterator[Shop]:  # noqa: ARG001  # moto first
     before = set(threading.enumerate())
     yield Shop()
     assert [thread.name for thread in threading.enumerate() if thread not in before] == []
+
+
+@pytest.fixture
+def calls(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the AWS calls from here on; connections and keys are warm."""
+    shop.ask("warm")
+    made: list[str] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # the one door of every call
+
+    def counted(self: Any, name: str, arguments: Any) -> Any:
+        made.append(name)
+        return call(self, name, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    return made

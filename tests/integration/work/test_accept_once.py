@@ -25,28 +25,11 @@ KEYED = Attempt(digest=DIGEST, key="order-4711")
 FIRST, RETRY = Attempt(digest=DIGEST), Attempt(digest=DIGEST, repeats=True)
 
 
-@pytest.fixture
-def calls(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the names of the AWS calls from here on; connections and keys are warm."""
-    shop.ask("warm")
-    made: list[str] = []
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # the one door of every call
-
-    def counted(self: Any, name: str, arguments: Any) -> Any:
-        made.append(name)
-        return call(self, name, arguments)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
-    return made
-
-
 @pytest.fixture(autouse=True)
 def empty_bucket(moto: None) -> Iterator[None]:  # noqa: ARG001  # moto first
     """Leave nothing in the bucket, which is every test's."""
     yield
-    s3 = aws.client("s3")
-    for each in s3.list_objects_v2(Bucket=aws.BUCKET).get("Contents", []):
-        s3.delete_object(Bucket=aws.BUCKET, Key=each["Key"])
+    aws.new_bucket()
 
 
 def heads(shop: Shop) -> set[str]:

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from meanwhile.domain.errors import Unavailable
 from meanwhile.domain.request import Request
@@ -16,21 +15,6 @@ from tests.support import aws
 
 LONG = "".join(chr(0x4E00 + n) for n in range(3000))
 """More than the table takes inline."""
-
-
-@pytest.fixture
-def calls(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the names of the AWS calls from here on; connections are warm."""
-    shop.ask("warm")
-    made: list[str] = []
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # the one door of every call
-
-    def counted(self: Any, name: str, arguments: Any) -> Any:
-        made.append(name)
-        return call(self, name, arguments)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
-    return made
 
 
 def ended(shop: Shop, request: Request) -> Head:
