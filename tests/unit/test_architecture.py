@@ -33,6 +33,8 @@ ROOMS = {
         "operations.manage_keys",
         "storage.api_keys",
         "storage.keyring",
+        "storage.thread_table",
+        "storage.threads",
         "wiring.now",
     },
 }

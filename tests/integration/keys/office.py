@@ -7,7 +7,9 @@ from meanwhile.operations.delete_owner import DeleteOwner
 from meanwhile.operations.manage_keys import Made, ManageKeys
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
-from tests.support.aws import client, connected, contents, new_api_keys_table, new_keys
+from meanwhile.storage.thread_table import threads_in
+from meanwhile.storage.threads import ThreadStore
+from tests.support.aws import client, connected, contents, new_api_keys_table, new_keys, new_threads_table
 from tests.support.clock import Clock
 
 
@@ -20,8 +22,11 @@ class Office:
         self.settings = new_keys()
         self.keys = ApiKeys(connected(api_keys_in(self.table)))
         self.keyring = self.another_keyring()
+        self.threads = ThreadStore(connected(threads_in(new_threads_table())), self.keyring)
         self.manage = ManageKeys(keys=self.keys, keyring=self.keyring, now=self.clock)
-        self.delete_owner = DeleteOwner(keys=self.keys, keyring=self.keyring, now=self.clock)
+        self.delete_owner = DeleteOwner(
+            keys=self.keys, keyring=self.keyring, threads=self.threads, now=self.clock
+        )
 
     def another_keyring(self) -> Keyring:
         """Return what another process has: the same tables, a memory of its own."""

@@ -20,7 +20,7 @@ from tests.support.aws import REGION, client, connected
 from tests.support.clock import Clock
 
 STACK = "meanwhile"
-PARTS = ("ApiKeysTable", "OwnerKeysTable", "MasterKey")
+PARTS = ("ApiKeysTable", "OwnerKeysTable", "MasterKey", "ThreadsTable")
 
 
 class Deployed:

@@ -18,6 +18,8 @@ from meanwhile.operations.manage_keys import ManageKeys
 from meanwhile.settings import DeploymentSettings
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
+from meanwhile.storage.thread_table import threads_in
+from meanwhile.storage.threads import ThreadStore
 from meanwhile.wiring import now
 
 _LOCAL = {
@@ -26,7 +28,7 @@ _LOCAL = {
     "aws_secret_access_key": "local",
 }
 """moto looks at none; the local stack meters by the first."""
-_PARTS = ("ApiKeysTable", "OwnerKeysTable", "MasterKey")
+_PARTS = ("ApiKeysTable", "OwnerKeysTable", "MasterKey", "ThreadsTable")
 _PATIENCE = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3, "mode": "standard"})
 
 
@@ -38,6 +40,7 @@ class Deployment:
     """For people: `the stack meanwhile in us-east-1`."""
     keys: ApiKeys
     keyring: Keyring
+    threads: ThreadStore
 
     @classmethod
     def found(cls, settings: DeploymentSettings) -> Self:
@@ -54,7 +57,7 @@ class Deployment:
 
     def delete_owner(self) -> DeleteOwner:
         """Return what deletes owners."""
-        return DeleteOwner(keys=self.keys, keyring=self.keyring, now=now)
+        return DeleteOwner(keys=self.keys, keyring=self.keyring, threads=self.threads, now=now)
 
     @classmethod
     def _in_aws(cls, stack: str) -> Self:
@@ -89,10 +92,11 @@ class Deployment:
         if missing:
             raise CommandFailed(f"{where} has no {missing[0]}; it may be of an older version.")
         keys, wrapped = api_keys_in(made["ApiKeysTable"]), wrapped_keys_in(made["OwnerKeysTable"])
+        threads = threads_in(made["ThreadsTable"])
         reached: dict[str, Any] = {"region": session.region_name}
         if aws_url:
             reached |= {"host": aws_url, **{name: _LOCAL[name] for name in _LOCAL if name != "region_name"}}
-        for items in (keys, wrapped):
+        for items in (keys, wrapped, threads):
             for name, value in reached.items():
                 setattr(items.Meta, name, value)
         keyring = Keyring(
@@ -103,7 +107,7 @@ class Deployment:
             cache_seconds=0,
             sealing_seconds=0,
         )
-        return cls(where, ApiKeys(keys), keyring)
+        return cls(where, ApiKeys(keys), keyring, ThreadStore(threads, keyring))
 
 
 @contextmanager

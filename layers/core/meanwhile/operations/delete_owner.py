@@ -1,4 +1,4 @@
-"""Delete an owner: no key of theirs opens a door, and no content of theirs opens at all."""
+"""Delete an owner: no key of theirs opens a door, no content of theirs opens, and none is kept for ever."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from meanwhile.domain.errors import OwnerNotFound
 from meanwhile.domain.keys import ApiKey
 from meanwhile.storage.api_keys import ApiKeys
 from meanwhile.storage.keyring import Keyring
+from meanwhile.storage.threads import ThreadStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,15 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteOwner:
-    """Destroys what unlocks an owner's content. It cannot be undone; safe to repeat."""
+    """Destroys what unlocks an owner's content. It cannot be undone; safe to repeat.
+
+    Responses go when their time is over, as ever. Conversations have none: the sweeper is told to remove
+    them. Those that were made in the half minute after are found when it is repeated.
+    """
 
     keys: ApiKeys
     keyring: Keyring
+    threads: ThreadStore
     now: Callable[[], float]
 
     def __call__(self, owner: str) -> Deleted:
@@ -45,4 +51,7 @@ class DeleteOwner:
         users = tuple(self.keyring.users_of(owner))
         for user in users:
             self.keyring.destroy(user)
+        for each in (owner, *self.keyring.users_of(owner, destroyed=True)):
+            for thread in self.threads.all_of(each):
+                self.threads.mark_deleted(thread, now=self.now())
         return Deleted(owner, ended, users)

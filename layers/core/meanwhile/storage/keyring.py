@@ -172,13 +172,13 @@ class Keyring:
             own = list(self._items.query(owner, consistent_read=True, limit=1))
         return bool(own or self.users_of(owner))
 
-    def users_of(self, account: str) -> list[str]:
-        """Return the end users under an account whose keys are not destroyed; reads the whole table."""
+    def users_of(self, account: str, *, destroyed: bool = False) -> list[str]:
+        """Return the end users under an account whose keys live, or are destroyed; reads the whole table."""
         under = self._items.owner.startswith(f"{account}/")
         with errors_translated():
             items = list(self._items.scan(under, consistent_read=True))
-        destroyed = {item.owner for item in items if item.version == _DESTROYED}
-        return sorted({item.owner for item in items} - destroyed)
+        gone = {item.owner for item in items if item.version == _DESTROYED}
+        return sorted(gone if destroyed else {item.owner for item in items} - gone)
 
     def refuse_deleted(self, owner: str) -> None:
         """Let only those pass for whom something can still be written.

@@ -15,6 +15,8 @@ from meanwhile.storage.thread_table import ABOUT, HEAD, Part, index_key, to_mill
 
 logger = logging.getLogger(__name__)
 
+_PAGE = 100
+
 ABOUTS_AT_ONCE = 100
 
 
@@ -170,6 +172,11 @@ class ThreadStore:
                 owner, between, scan_index_forward=False, page_size=page, last_evaluated_key=start
             ):
                 yield to_seconds(row.active_at), row.thread_id
+
+    def all_of(self, owner: str) -> Iterator[str]:
+        """Yield the ids of an owner's conversations, as far as the index knows them; opens nothing."""
+        for _, thread in self.of_owner(owner, behind=None, since=None, until=None, page=_PAGE):
+            yield thread
 
     def due(self, shard: str, *, now: float, limit: int) -> list[str]:
         """Return ids of threads whose time to be looked at has come, the longest overdue first.
