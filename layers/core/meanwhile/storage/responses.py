@@ -75,7 +75,9 @@ class ResponseStore:
         """
         items = self._accepted(head, request, watched_until)
         try:
-            put_together(self._items, items)
+            put_together(
+                self._items.connection().connection, items, absent=self._items.response_id.does_not_exist()
+            )
         except Conflict:
             for item in items:
                 if item.blob:

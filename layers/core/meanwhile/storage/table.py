@@ -20,8 +20,10 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import PynamoDBException, TableError, TransactWriteError
+from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
@@ -179,8 +181,10 @@ def _code_of(error: PynamoDBException) -> str | None:
     return code
 
 
-def put_together(items: type[Item], rows: Sequence[Item]) -> None:
+def put_together(connection: Connection, rows: Sequence[Model], *, absent: Condition) -> None:
     """Put new items, all or none, in one call. The token tells a write whose answer was lost from another's.
+
+    `absent` is the condition that nothing stands where one of them should.
 
     Raises:
         Conflict: Something stands where one of them should.
@@ -190,12 +194,10 @@ def put_together(items: type[Item], rows: Sequence[Item]) -> None:
         try:
             with (
                 errors_translated(),
-                TransactWrite(
-                    connection=items.connection().connection, client_request_token=new_nonce()
-                ) as all_,
+                TransactWrite(connection=connection, client_request_token=new_nonce()) as all_,
             ):
                 for row in rows:
-                    all_.save(row, condition=items.response_id.does_not_exist())
+                    all_.save(row, condition=absent)
         except _Disturbed:
             continue
         return

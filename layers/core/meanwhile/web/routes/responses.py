@@ -19,7 +19,7 @@ from meanwhile.domain.request import Json
 from meanwhile.domain.wire import of_answer
 from meanwhile.operations.wait import RUNNING
 from meanwhile.web import errors
-from meanwhile.web.attempts import REPLAYED, attempt_of, is_known_again
+from meanwhile.web.attempts import attempt_of, is_known_again, replayed_or_new
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import read_body
 from meanwhile.web.create import to_asked
@@ -64,7 +64,7 @@ async def create(request: Request, owner: Owner) -> Response:
     head = taken.head
     about = {"response_id": head.id, "request_id": request.state.request_id}
     logger.info("response asked for again" if taken.replayed else "response accepted", extra=about)
-    headers = {REPLAYED: "true"} if taken.replayed else {}
+    headers = replayed_or_new(replayed=taken.replayed)
     if asked.stream:
         if taken.replayed:  # what was stored is what every reader is shown
             _, asked = await run_in_threadpool(wiring.read().record, owner, head.id, result=False)
