@@ -193,3 +193,17 @@ def test_a_key_costs_a_look_and_then_all_is_written_at_once(library: Library, ta
     assert library.used(lambda: edit(plain)) == found | {"BatchWriteItem": 2, "PutItem": 1}
     assert library.used(lambda: edit(keyed)) == found | {"GetItem": 2} | write
     assert library.used(lambda: edit(keyed)) == {"GetItem": 2, "BatchGetItem": 1}
+
+
+def test_only_a_retry_looks_for_what_it_repeats(library: Library, talk: str) -> None:
+    """A first call costs what it did; its retry a look at the tip, and at what was added last."""
+    said = [new_item("one")]
+
+    def sent(*, again: bool) -> None:
+        library.all.add_once(OWNER, talk, said, Attempt(digest=b"this", repeats=again))
+
+    added = {"BatchGetItem": 1, "Query": 1, "BatchWriteItem": 1, "PutItem": 1, "UpdateItem": 1}
+    assert library.used(lambda: sent(again=False)) == added
+    assert library.used(lambda: sent(again=True)) == {"BatchGetItem": 1, "Query": 2}
+    said = [new_item("other")]
+    assert library.used(lambda: sent(again=True)) == added | {"Query": 3}

@@ -42,11 +42,12 @@ class Conversing:
         now: Callable[[], float],
         kept_seconds: float,
         key_seconds: float = 86_400,
+        retry_seconds: float = 900,
         fit: Callable[[Head, Request], None] | None = None,
     ) -> Self:
         """Return them for what ends and what reads responses.
 
-        `kept_seconds` and `fit` as in `Resolve`, `key_seconds` as in `AddOnce`.
+        `kept_seconds` and `fit` as in `Resolve`, `key_seconds` and `retry_seconds` as in `AddOnce`.
         """
         threads, recall = join.threads, join.recall
         conversations = Conversations(threads=threads, make=Make(threads=threads, now=now), now=now)
@@ -58,7 +59,13 @@ class Conversing:
             items=items,
             make_once=MakeOnce(threads=threads, conversations=conversations, items=items),
             add=add,
-            add_once=AddOnce(marks=read.stores.marks, add=add, now=now, key_seconds=key_seconds),
+            add_once=AddOnce(
+                marks=read.stores.marks,
+                add=add,
+                now=now,
+                key_seconds=key_seconds,
+                retry_seconds=retry_seconds,
+            ),
             recall=recall,
             lock=lock,
             resolve=Resolve(

@@ -13,7 +13,7 @@ from meanwhile.domain.errors import InvalidRequest, ItemNotFound
 from meanwhile.operations.items import ItemPage
 from meanwhile.web import errors
 from meanwhile.web.adding import added, digest_of
-from meanwhile.web.attempts import attempt_of, replayed_or_new
+from meanwhile.web.attempts import attempt_of, is_known_again, replayed_or_new
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import parse_object
 from meanwhile.web.conversing import list_of, shown, shown_item
@@ -62,7 +62,7 @@ def add(
     body = parse_object(raw)
     attempt = attempt_of(request.headers, digest_of(body, conversation_id))
     items = added(owner, checked(AddItems, body).items)
-    if attempt.key is None:
+    if not is_known_again(request.headers):
         errors.must_not_repeat(request)
     return JSONResponse(list_of(api.conversing().add_once(owner, conversation_id, items, attempt)))
 
