@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from meanwhile.domain.answer import Answer, fold
-from meanwhile.domain.attempt import Attempt
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ItemNotFound, ResponseNotFound
 from meanwhile.domain.facts import Delta, Fact, ItemAdded, ItemDone, PartAdded, PartDone, Started
 from meanwhile.domain.ids import derived_id, new_id, new_nonce
@@ -26,7 +25,6 @@ from meanwhile.operations.delete import Delete
 from meanwhile.operations.ending import Ending
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import Join
-from meanwhile.operations.make_once import Made
 from meanwhile.operations.read import Read
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.sweep_threads import SweepThreads
@@ -133,45 +131,12 @@ class ThreadMachine(RuleBasedStateMachine):
         made = self.all.conversations.create(OWNER, items=items, title="a title", tags=["a"])
         self.talks[made.id], self.owned[made.id] = Talk(lines), [*lines]
 
-    @rule(many=st.integers(0, 3), slip=SLIP)
-    def create_under_a_key(self, many: int, slip: Any) -> None:
-        """One that died is made by its retry, and a retry of one that was made makes none."""
-        if len(self.talks) >= MANY:
-            return
-        items, lines = self._new(many)
-        attempt = Attempt(digest=b"create", key=f"call {self.number}")
-        made = self._try(lambda: self.all.make_once.create(OWNER, attempt, items=items, title="a"), slip)
-        again = self.all.make_once.create(OWNER, attempt, items=self._new(1)[0])
-        assert again.replayed or made is Crash
-        assert made is Crash or made.conversation.id == again.conversation.id
-        if not again.replayed:
-            said = f"line {self.number}"
-            lines = [Line(said, item_id(said))]
-        self.talks[again.conversation.id] = Talk(lines)
-        self.owned[again.conversation.id] = [*lines]
-
-    @rule(pick=PICK, slip=SLIP)
-    def fork_under_a_key(self, pick: int, slip: Any) -> None:
-        """A branch, too; behind what the conversation says at that moment."""
-        conversation = self._talk(pick)
-        if conversation is None or len(self.talks) >= 2 * MANY:
-            return
-        self._settle(conversation)
-        attempt = Attempt(digest=b"fork", key=f"call {self._next()}")
-        lines = [*self.talks[conversation].lines]
-        if not lines or lines[-1].gone:
-            return
-        fork = self.all.make_once.fork
-        made = self._try(lambda: fork(OWNER, conversation, attempt, after=lines[-1].id), slip)
-        again = self._try(lambda: fork(OWNER, conversation, attempt, after=lines[-1].id))
-        if isinstance(again, Made):
-            assert again.replayed or made is Crash
-            self.talks[again.conversation.id] = Talk(lines)
-            self.owned[again.conversation.id] = []
-
     @rule(pick=PICK, many=st.integers(1, 4), once=st.booleans(), slip=SLIP)
     def add(self, pick: int, many: int, once: bool, slip: Any) -> None:  # noqa: FBT001  # drawn by Hypothesis
-        """An append that died is made again if it has a name, and is there once however far it had come."""
+        """An append that died is made again, and is there once however far it had come.
+
+        By its name, or because nothing has come since.
+        """
         conversation = self._talk(pick)
         if conversation is None:
             return
@@ -182,8 +147,9 @@ class ThreadMachine(RuleBasedStateMachine):
             slip,
             may=[(conversation, lines)],
         )
-        if added is Crash and once:
-            added = self._try(lambda: self.all.add(OWNER, conversation, items, once=name))
+        if added is Crash:
+            since = None if once else self.clock() - 900
+            added = self._try(lambda: self.all.add(OWNER, conversation, items, once=name, since=since))
         if isinstance(added, list) and not self.talks[conversation].deleted:
             assert [text_of(item.content) for item in added] == [line.said for line in lines if not line.gone]
             self._settle(conversation, must=[lines])
@@ -473,7 +439,12 @@ class ThreadMachine(RuleBasedStateMachine):
             self._mend(said)
 
     def _try(
-        self, call: Callable[[], Any], slip: Any = None, *, may: Sequence[tuple[str, Group]] = ()
+        self,
+        call: Callable[[], Any],
+        slip: Any = None,
+        *,
+        may: Sequence[tuple[str, Group]] = (),
+        others: Callable[[], None] | None = None,
     ) -> Any:
         """Do something, with an accident on the way; return its answer, or the class of what it raised."""
         at, what, pick = slip or (None, "", 0)
@@ -482,7 +453,7 @@ class ThreadMachine(RuleBasedStateMachine):
         if at is not None and what == "asked twice":
             self.accidents.lose_an_answer()
         elif at is not None:
-            acts: dict[str, Callable[[], None]] = {"others act": lambda: self._others_act(pick)}
+            acts: dict[str, Callable[[], None]] = {"others act": others or (lambda: self._others_act(pick))}
             self.accidents.plan(at, acts.get(what, die), late=what == "dies late")
         try:
             return call()
