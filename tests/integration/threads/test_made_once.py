@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from meanwhile.domain.attempt import Attempt
-from meanwhile.domain.errors import InvalidRequest
+from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, OwnerDeleted
 from meanwhile.operations.make_once import Made
 from tests.integration.threads.conftest import Library
 from tests.integration.threads.test_crashes import LONG
@@ -156,6 +156,19 @@ def test_neither_key_nor_body_can_be_told_from_what_is_stored(library: Library, 
     for word in ("k1", "this"):
         hashed = sha256(word.encode()).hexdigest()
         assert all(not each.startswith(hashed[:16]) for each in set.union(*said))
+
+
+def test_a_destroyed_owner_is_told_what_they_are_told_without_a_key(library: Library, source: str) -> None:
+    """Their key is needed to name a conversation, and it is gone."""
+    create(library, source, attempt())
+    library.keyring.destroy(OWNER)
+    library.clock.advance(DAY)
+
+    with pytest.raises(OwnerDeleted):
+        create(library, source, attempt())
+    for make in (fork, edit):
+        with pytest.raises(ConversationNotFound):
+            make(library, source, attempt())
 
 
 def test_a_rotation_of_the_owners_key_does_not_hide_it(library: Library, source: str) -> None:

@@ -256,12 +256,26 @@ async def test_items_that_are_known_again_may_be_repeated(http: httpx.AsyncClien
     added = await http.post(f"{path}/items", json=body, headers=RETRY)
 
     assert (failed.status_code, "x-should-retry" in failed.headers) == (503, False)
+    assert REPLAYED not in added.headers
     assert len(added.json()["data"]) == 250
     assert [part["text"] for item in added.json()["data"] for part in item["content"]] == [
         str(n) for n in range(250)
     ]
     last = await http.get(f"{path}/items", params={"after": added.json()["data"][0]["id"]})
     assert [part["text"] for item in last.json()["data"] for part in item["content"]] == ["zero"]
+
+
+@pytest.mark.parametrize("headers", [RETRY, KEY], ids=["no key", "key"])
+async def test_items_that_were_there_are_said_not_to_be_new(
+    http: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    """Whoever counts what was added need not compare."""
+    path, body = await talk(http), {"items": [message("one")]}
+
+    first, again = [await http.post(f"{path}/items", json=body, headers=headers) for _ in range(2)]
+
+    assert first.json() == again.json()
+    assert (REPLAYED in first.headers, again.headers.get(REPLAYED)) == (False, "true")
 
 
 async def test_a_retry_of_another_owners_finds_nothing(http: httpx.AsyncClient) -> None:

@@ -86,7 +86,7 @@ def returns(
     if poll_after:
         sent["openai-poll-after-ms"] = _header("When to ask again, while the response runs.")
     if replayed:
-        sent[REPLAYED] = _header("`true` if an earlier call has made this.")
+        sent[REPLAYED] = _header("`true` if an earlier call has made all of this.")
     if versioned:
         sent["etag"] = _header("The version, for `If-Match` and `If-None-Match`.")
     content = schema(name) | (_EVENTS if streams else {})

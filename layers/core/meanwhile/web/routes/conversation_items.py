@@ -50,7 +50,7 @@ ItemId = Annotated[str, Depends(_item_id)]
 
 @router.post("/conversations/{conversation_id}/items", operation_id="createConversationItems",
              openapi_extra=takes("AddItems") | IDEMPOTENT,
-             responses=FAILURES | returns("ConversationItemList"))  # fmt: skip
+             responses=FAILURES | returns("ConversationItemList", replayed=True))  # fmt: skip
 def add(
     request: Request,
     owner: Owner,
@@ -64,7 +64,10 @@ def add(
     items = added(owner, checked(AddItems, body).items)
     if not is_known_again(request.headers):
         errors.must_not_repeat(request)
-    return JSONResponse(list_of(api.conversing().add_once(owner, conversation_id, items, attempt)))
+    there = api.conversing().add_once(owner, conversation_id, items, attempt)
+    brought = {item.id for item in items}  # new ones: who finds them among those has added something
+    replayed = all(item.entry.id not in brought for item in there)
+    return JSONResponse(list_of(there), headers=replayed_or_new(replayed=replayed))
 
 
 @router.get("/conversations/{conversation_id}/items", operation_id="listConversationItems",
