@@ -18,10 +18,12 @@ from meanwhile.operations.context import Context
 from meanwhile.operations.conversations import Conversations
 from meanwhile.operations.items import Items
 from meanwhile.operations.lock import Lock
+from meanwhile.operations.make import Make
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.remembered import Remembered
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.stores import Threads
+from meanwhile.storage.thread_birth import ThreadBirth
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.thread_table import threads_in
@@ -216,8 +218,9 @@ def _context(threads: Threads) -> Context:
 
 def _conversations(threads: Threads) -> Table:
     """Count the calls of making, listing and paging conversations."""
-    now = iter(range(1, 10**6))
-    conversations = Conversations(threads=threads, now=lambda: float(next(now)))
+    ticks = iter(range(1, 10**6))
+    make = Make(threads=threads, now=lambda: float(next(ticks)))
+    conversations = Conversations(threads=threads, make=make, now=make.now)
     recall, nobody = Recall(threads=threads), cast("Any", None)
     items = Items(
         threads=threads,
@@ -281,8 +284,10 @@ def _threads() -> Threads:
         sealing_seconds=300,
     )
     parts, blobs = threads_in(aws.new_threads_table()), cast("Any", None)  # nothing is long enough for one
+    log = ThreadLog(parts, keyring, blobs, inline_bytes=200_000)
     return Threads(
         ThreadStore(parts, keyring),
-        ThreadLog(parts, keyring, blobs, inline_bytes=200_000),
+        log,
         ThreadBurial(parts, blobs),
+        ThreadBirth(parts, keyring, log, blobs),
     )

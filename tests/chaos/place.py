@@ -21,6 +21,7 @@ from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores, Threads
 from meanwhile.storage.table import bound_to, sharing
+from meanwhile.storage.thread_birth import ThreadBirth
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.thread_table import threads_in
@@ -192,8 +193,10 @@ class Tables:
         """Return the real stores of threads, of this process."""
         parts = sharing(threads_in(self.settings.threads_table), self.place.looking)
         blobs = Blobs(self.settings.bucket, lambda: self.place.aws["s3"], folder="threads")
+        log = ThreadLog(parts, self.keyring, blobs, inline_bytes=self.settings.inline_bytes)
         return Threads(
             ThreadStore(parts, self.keyring),
-            ThreadLog(parts, self.keyring, blobs, inline_bytes=self.settings.inline_bytes),
+            log,
             ThreadBurial(parts, blobs),
+            ThreadBirth(parts, self.keyring, log, blobs),
         )

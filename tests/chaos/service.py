@@ -50,7 +50,7 @@ class Clients:
         table = bound_to("nobody's")
         others = {name: aws.client(name, settings) for name in ("sqs", "kms", "s3")}
         for client, call in (
-            (table.connection().connection.client, "list_tables"),
+            (table._get_connection().connection.client, "list_tables"),
             (others["sqs"], "list_queues"),
             (others["kms"], "list_keys"),
             (others["s3"], "list_buckets"),

@@ -1,5 +1,6 @@
 """Threads with the unmodified SDK: conversations, and responses that continue each other."""
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -65,6 +66,18 @@ def test_a_conversation_from_its_first_item_to_its_last(sdk: OpenAI) -> None:
         sdk.conversations.retrieve(made.id)
     with pytest.raises(openai.NotFoundError):
         sdk.responses.create(model=FAST, input="Hello?", conversation=made.id)
+
+
+def test_a_key_makes_one_conversation(sdk: OpenAI) -> None:
+    """Sent again, it is the same; and its items are in it once."""
+    key = {"idempotency-key": uuid.uuid4().hex}
+    first, again = (
+        sdk.conversations.create(items=[message("Hi")], metadata={"a": "b"}, extra_headers=key)
+        for _ in range(2)
+    )
+
+    assert first.to_dict() == again.to_dict()
+    assert said(sdk, first.id) == ["Hi"]
 
 
 def test_foreground_background_and_stream_are_one_conversation(sdk: OpenAI) -> None:

@@ -235,7 +235,10 @@ def conversed(stack: LocalStack, sdk: OpenAI, said: Canaries) -> None:
     first: Any = {"role": "user", "content": said("first item"), "id": said("id of an item")}
     about = {"title": said("title"), "tags": [said("tag")], "pinned": [first["id"]]}
     talk = sdk.conversations.create(
-        items=[first], metadata={said("key of a talk"): said("value of a talk")}, extra_body=about
+        items=[first],
+        metadata={said("key of a talk"): said("value of a talk")},
+        extra_body=about,
+        extra_headers={"idempotency-key": said("key that makes")},
     )
     long: Any = {"role": "user", "content": f"{said('large item')} {secrets.token_hex(4000)}"}
     call: Any = {
@@ -263,6 +266,7 @@ def conversed(stack: LocalStack, sdk: OpenAI, said: Canaries) -> None:
         f"{path}/items/{items[0].id}",
         body={"item": {"role": "user", "content": said("edited")}},
         cast_to=object,
+        options={"headers": {"idempotency-key": said("key of an edit")}},
     )
     sdk.patch(path, body={"title": said("new title")}, cast_to=object)
     wanted = {"tag": said("tag looked for"), f"metadata[{said('key looked for')}]": said("value looked for")}

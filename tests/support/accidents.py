@@ -11,14 +11,15 @@ from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores, Threads
+from meanwhile.storage.thread_birth import ThreadBirth
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.threads import ThreadStore
 from tests.support.faults import Crash
 
-_REPEATED = {"append", "begin", "keep", "lock", "mark_deleted", "moved", "release"}
+_REPEATED = {"append", "begin", "create", "keep", "lock", "mark_deleted", "moved", "release"}
 """Conditional writes: what the AWS library sends again when an answer was lost."""
-_OWN_WORDS = {"nonce_of"}
+_OWN_WORDS = {"nonce_of", "under"}
 """What each store answers in its own way."""
 
 
@@ -74,6 +75,7 @@ class Accidents:
             cast("ThreadStore", _Together([t.heads for t in threads], self)),
             cast("ThreadLog", _Together([t.log for t in threads], self)),
             cast("ThreadBurial", _Together([t.burial for t in threads], self)),
+            cast("ThreadBirth", _Together([t.birth for t in threads], self)),
         )
 
 

@@ -20,6 +20,7 @@ from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores, Threads
 from meanwhile.storage.table import OwnerIndex, bound_to, sharing
+from meanwhile.storage.thread_birth import ThreadBirth
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.thread_table import threads_in
@@ -225,10 +226,12 @@ def threads_on(table: str, *, inline_bytes: int = 200_000, keyring: Keyring | No
     """Return the real stores of threads over a table."""
     parts, keys = connected(threads_in(table)), keyring or new_keyring()
     blobs = Blobs(BUCKET, lambda: client("s3"), folder="threads")
+    log = ThreadLog(parts, keys, blobs, inline_bytes=inline_bytes)
     return Threads(
         ThreadStore(parts, keys),
-        ThreadLog(parts, keys, blobs, inline_bytes=inline_bytes),
+        log,
         ThreadBurial(parts, blobs),
+        ThreadBirth(parts, keys, log, blobs),
     )
 
 

@@ -133,7 +133,10 @@ class ThreadMachine(RuleBasedStateMachine):
 
     @rule(pick=PICK, many=st.integers(1, 4), once=st.booleans(), slip=SLIP)
     def add(self, pick: int, many: int, once: bool, slip: Any) -> None:  # noqa: FBT001  # drawn by Hypothesis
-        """An append that died is made again if it has a name, and is there once however far it had come."""
+        """An append that died is made again, and is there once however far it had come.
+
+        By its name, or because nothing has come since.
+        """
         conversation = self._talk(pick)
         if conversation is None:
             return
@@ -144,8 +147,9 @@ class ThreadMachine(RuleBasedStateMachine):
             slip,
             may=[(conversation, lines)],
         )
-        if added is Crash and once:
-            added = self._try(lambda: self.all.add(OWNER, conversation, items, once=name))
+        if added is Crash:
+            since = None if once else self.clock() - 900
+            added = self._try(lambda: self.all.add(OWNER, conversation, items, once=name, since=since))
         if isinstance(added, list) and not self.talks[conversation].deleted:
             assert [text_of(item.content) for item in added] == [line.said for line in lines if not line.gone]
             self._settle(conversation, must=[lines])
@@ -435,7 +439,12 @@ class ThreadMachine(RuleBasedStateMachine):
             self._mend(said)
 
     def _try(
-        self, call: Callable[[], Any], slip: Any = None, *, may: Sequence[tuple[str, Group]] = ()
+        self,
+        call: Callable[[], Any],
+        slip: Any = None,
+        *,
+        may: Sequence[tuple[str, Group]] = (),
+        others: Callable[[], None] | None = None,
     ) -> Any:
         """Do something, with an accident on the way; return its answer, or the class of what it raised."""
         at, what, pick = slip or (None, "", 0)
@@ -444,7 +453,7 @@ class ThreadMachine(RuleBasedStateMachine):
         if at is not None and what == "asked twice":
             self.accidents.lose_an_answer()
         elif at is not None:
-            acts: dict[str, Callable[[], None]] = {"others act": lambda: self._others_act(pick)}
+            acts: dict[str, Callable[[], None]] = {"others act": others or (lambda: self._others_act(pick))}
             self.accidents.plan(at, acts.get(what, die), late=what == "dies late")
         try:
             return call()

@@ -2,14 +2,25 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any, cast
 
+from meanwhile.domain.attempt import Making
 from meanwhile.domain.errors import SlotTaken
-from meanwhile.domain.ids import shard_of
+from meanwhile.domain.ids import HEX_DIGITS, shard_of
 from meanwhile.domain.request import Json
 from meanwhile.domain.response import SHARDS
-from meanwhile.domain.threads import About, Entry, NewItem, Reached, ThreadBatch, ThreadHead
+from meanwhile.domain.threads import (
+    CONVERSATION,
+    About,
+    Entry,
+    NewItem,
+    Reached,
+    ThreadBatch,
+    ThreadHead,
+)
 from meanwhile.storage.stores import Threads
+from meanwhile.storage.thread_birth import ThreadBirth
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.threads import ThreadStore
@@ -267,6 +278,24 @@ class TwinThreadBurial:
         return True
 
 
+class TwinThreadBirth:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def under(self, owner: str, key: str, digest: bytes) -> Making:
+        name = sha256(f"{owner} {key}".encode()).hexdigest()
+        return Making(id=f"{CONVERSATION}_{name[:HEX_DIGITS]}", asked=f"{name} {digest.hex()}")
+
+    def create(self, head: ThreadHead, about: About, items: Sequence[NewItem], nonce: str) -> bool:
+        rows, first = self._rows, head.path.start
+        if head.id in rows.heads or rows.log(head.id):
+            return False
+        if items:
+            TwinThreadLog(rows).append(head.owner, head.id, first, items, nonce, findable=True)
+        TwinThreadStore(rows).create(head, about)
+        return True
+
+
 def twin_threads() -> Threads:
     """Return empty stores in memory, which keep the promises of the real ones."""
     rows = Rows()
@@ -274,6 +303,7 @@ def twin_threads() -> Threads:
         cast("ThreadStore", TwinThreadStore(rows)),
         cast("ThreadLog", TwinThreadLog(rows)),
         cast("ThreadBurial", TwinThreadBurial(rows)),
+        cast("ThreadBirth", TwinThreadBirth(rows)),
     )
 
 

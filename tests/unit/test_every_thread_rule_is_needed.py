@@ -13,10 +13,11 @@ from meanwhile.operations.ending import Ending
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import Join
 from meanwhile.operations.lock import Lock
+from meanwhile.operations.make_once import MakeOnce
 from meanwhile.operations.recall import Recall
 from tests.support.hunt import hunt
-from tests.support.thread_twin import TwinThreadBurial, TwinThreadLog
-from tests.unit.test_threads import InMemory
+from tests.support.thread_twin import TwinThreadBirth, TwinThreadBurial, TwinThreadLog
+from tests.unit.test_threads import InMemory, KeysInMemory
 
 pytestmark = pytest.mark.exhaustive
 
@@ -135,6 +136,28 @@ def gaps_close(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(TwinThreadLog, "erase", erase)
 
 
+def keys_are_not_looked_up(patch: pytest.MonkeyPatch) -> None:
+    """A call that comes again under its key does not ask what the key has made."""
+    patch.setattr(MakeOnce, "_there", lambda *_: None)
+
+
+def keys_keep_nobody_out(patch: pytest.MonkeyPatch) -> None:
+    """Without a condition: whoever writes last has made it."""
+    original = TwinThreadBirth.create
+
+    def create(self: TwinThreadBirth, head: Any, *args: Any) -> bool:
+        self._rows.heads.pop(head.id, None)
+        self._rows.log(head.id).clear()
+        return original(self, head, *args)
+
+    patch.setattr(TwinThreadBirth, "create", create)
+
+
+def retries_look_for_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A retry without a name does not ask whether what it brings is there."""
+    patch.setattr(AddItems, "_sent_before", lambda _self, _owner, head, *_: (head.reached, []))
+
+
 @pytest.mark.parametrize(
     "sabotage",
     [
@@ -150,6 +173,7 @@ def gaps_close(patch: pytest.MonkeyPatch) -> None:
         nothing_is_forgotten,
         graves_stay_open,
         gaps_close,
+        retries_look_for_nothing,
     ],
     ids=lambda rule: rule.__name__,
 )
@@ -161,3 +185,16 @@ def test_the_machine_notices_a_missing_rule(
 
     with pytest.raises((AssertionError, ServiceError, IndexError)):
         hunt(InMemory, examples=4_000)
+
+
+@pytest.mark.parametrize(
+    "sabotage", [keys_are_not_looked_up, keys_keep_nobody_out], ids=lambda rule: rule.__name__
+)
+def test_the_machine_of_keys_notices_a_missing_rule(
+    sabotage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for what is made under a key."""
+    sabotage(monkeypatch)
+
+    with pytest.raises((AssertionError, ServiceError)):
+        hunt(KeysInMemory, examples=4_000)

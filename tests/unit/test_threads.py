@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from meanwhile.storage.stores import Stores, Threads
+from tests.support.key_machine import KeyMachine
 from tests.support.thread_machine import ThreadMachine
 from tests.support.thread_twin import twin_threads
 from tests.support.twin import twin_stores
@@ -29,3 +30,19 @@ InMemory.TestCase.settings = settings(
     max_examples=250, stateful_step_count=40, deadline=None, derandomize=True
 )
 TestThreads = InMemory.TestCase
+
+
+class KeysInMemory(KeyMachine):
+    """The same, and keys."""
+
+    def stores(self) -> Stores:
+        return twin_stores()
+
+    def threads(self) -> Threads:
+        return twin_threads()
+
+
+KeysInMemory.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=40, deadline=None, derandomize=True
+)
+TestKeys = KeysInMemory.TestCase

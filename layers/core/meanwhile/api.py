@@ -45,6 +45,7 @@ def conversing() -> Conversing:
         now=wiring.now,
         kept_seconds=chosen.retention_days * _DAY + chosen.open_seconds,
         key_seconds=chosen.idempotency_key_seconds,
+        retry_seconds=chosen.retry_seconds,
         fit=Fit(recall=Recall(threads=wiring.threads()), measure=wiring.measure(), expand=wiring.expand()),
     )
 

@@ -27,6 +27,7 @@ from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores, Threads
 from meanwhile.storage.table import Item, bound_to, sharing
+from meanwhile.storage.thread_birth import ThreadBirth
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.thread_table import threads_in
@@ -104,10 +105,12 @@ def threads() -> Threads:
     """Return where threads live."""
     parts = sharing(threads_in(settings().threads_table), items())
     blobs = Blobs(settings().bucket, lambda: aws_client("s3"), folder="threads")
+    log = ThreadLog(parts, keyring(), blobs, inline_bytes=settings().inline_bytes)
     return Threads(
         ThreadStore(parts, keyring()),
-        ThreadLog(parts, keyring(), blobs, inline_bytes=settings().inline_bytes),
+        log,
         ThreadBurial(parts, blobs),
+        ThreadBirth(parts, keyring(), log, blobs),
     )
 
 

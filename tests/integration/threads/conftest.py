@@ -34,6 +34,8 @@ class Library:
         self.dies_late = False
         self.dies_before = ""
         """The name of the first call that the process does not live to make."""
+        self.before: dict[str, Callable[[], object]] = {}
+        """By the name of a call: what others do before the first one."""
         self.loses = ""
         """The name of the first call whose answer is lost, so that it is sent again."""
         self.table = aws.new_threads_table()
@@ -96,6 +98,7 @@ class Library:
 
     def served(self, name: str, serve: Callable[[], Any]) -> Any:
         """Serve an AWS call, unless the process dies of it."""
+        self.before.pop(name, lambda: None)()
         self.calls[name] += 1
         if name == self.loses:
             self.loses = ""

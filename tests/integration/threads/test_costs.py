@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from meanwhile.domain.attempt import Attempt
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.request import Request
 from meanwhile.domain.threads import Place
@@ -158,3 +159,51 @@ def test_accepting_reads_a_thread_only_if_it_may_not_fit(library: Library, talk:
     with pytest.raises(InvalidRequest, match="does not fit"):
         library.used(lambda: fit(head, request))
     assert library.calls == {"Query": 1}
+
+
+def test_a_key_costs_a_look_and_then_all_is_written_at_once(library: Library, talk: str) -> None:
+    """Without one nothing has changed; and whoever comes again reads head and description."""
+    plain, keyed = Attempt(digest=b"this"), Attempt(digest=b"this", key="k1")
+    items = [new_item("one"), new_item("two")]
+
+    def create(of: Attempt) -> None:
+        library.all.make_once.create(OWNER, of, items=items)
+
+    def empty(of: Attempt) -> None:
+        library.all.make_once.create(OWNER, of)
+
+    def fork(of: Attempt) -> None:
+        library.all.make_once.fork(OWNER, talk, of)
+
+    def edit(of: Attempt) -> None:
+        library.all.make_once.edit(OWNER, talk, of, item_id("item 150"), new_item("else"))
+
+    look, write = {"GetItem": 1}, {"TransactWriteItems": 1}
+    assert library.used(lambda: create(plain)) == {"BatchWriteItem": 2, "PutItem": 1}
+    assert library.used(lambda: create(keyed)) == look | write
+    assert library.used(lambda: create(keyed)) == look | {"BatchGetItem": 1}
+    keyed = Attempt(digest=b"this", key="k2")
+    assert library.used(lambda: empty(plain)) == {"BatchWriteItem": 1}
+    assert library.used(lambda: empty(keyed)) == look | write
+    keyed = Attempt(digest=b"this", key="k3")
+    assert library.used(lambda: fork(plain)) == {"BatchGetItem": 2, "Query": 1, "BatchWriteItem": 1}
+    assert library.used(lambda: fork(keyed)) == {"BatchGetItem": 2, "Query": 1} | look | write
+    keyed = Attempt(digest=b"this", key="k4")
+    found = {"BatchGetItem": 2, "Query": 1, "GetItem": 1}
+    assert library.used(lambda: edit(plain)) == found | {"BatchWriteItem": 2, "PutItem": 1}
+    assert library.used(lambda: edit(keyed)) == found | {"GetItem": 2} | write
+    assert library.used(lambda: edit(keyed)) == {"GetItem": 2, "BatchGetItem": 1}
+
+
+def test_only_a_retry_looks_for_what_it_repeats(library: Library, talk: str) -> None:
+    """A first call costs what it did; its retry a look at the tip, and at what was added last."""
+    said = [new_item("one")]
+
+    def sent(*, again: bool) -> None:
+        library.all.add_once(OWNER, talk, said, Attempt(digest=b"this", repeats=again))
+
+    added = {"BatchGetItem": 1, "Query": 1, "BatchWriteItem": 1, "PutItem": 1, "UpdateItem": 1}
+    assert library.used(lambda: sent(again=False)) == added
+    assert library.used(lambda: sent(again=True)) == {"BatchGetItem": 1, "Query": 2}
+    said = [new_item("other")]
+    assert library.used(lambda: sent(again=True)) == added | {"Query": 3}

@@ -10,7 +10,7 @@ from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.stores import Stores, Threads
 from tests.support import aws
 from tests.support.accidents import Accidents
-from tests.support.thread_machine import ThreadMachine
+from tests.support.key_machine import KeyMachine
 from tests.support.thread_twin import twin_threads
 from tests.support.twin import twin_stores
 
@@ -24,7 +24,7 @@ def moto() -> Iterator[None]:
         yield
 
 
-class OnMoto(ThreadMachine):
+class OnMoto(KeyMachine):
     """Every call goes to moto and to the twin, and both must answer alike."""
 
     def stores(self) -> Stores:

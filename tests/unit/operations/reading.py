@@ -102,6 +102,7 @@ class Reading:
             cast("Any", Counting(twins.heads, self.calls)),
             cast("Any", Counting(twins.log, self.calls)),
             twins.burial,
+            twins.birth,
         )
         self.window = Window(
             tokens=window, answer=0, is_known=is_known, sees_images=sees_images, reads_files=reads_files

@@ -39,6 +39,16 @@ class Keyed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """What a key makes of a conversation: where it will be, and which call it was that made it."""
+
+    id: str
+    """The same for whoever comes with the key, and other for every owner."""
+    asked: str
+    """A keyed hash of what is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """What became of a request: the response that answers it."""
 

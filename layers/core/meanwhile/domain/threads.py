@@ -222,6 +222,8 @@ class ThreadHead:
     """What the items before `tip` cost to read, at the most: those deleted since are still in it."""
     changes: int = 0
     """Goes up before and after items are deleted: at another number, what was read may be gone."""
+    asked: str | None = None
+    """What the call asked for that made it under a key; only a keyed hash, to tell another call by."""
     lock: str | None = None
     """The response that runs in it."""
     locked_at: float = 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from meanwhile.domain.errors import InvalidRequest, SlotTaken, Unavailable
 from meanwhile.domain.ids import new_nonce
-from meanwhile.domain.threads import Entry, NewItem, Reached, ThreadBatch, ThreadHead
+from meanwhile.domain.threads import NewItem, Reached, ThreadBatch, ThreadHead
 from meanwhile.operations.conversations import Conversations
 from meanwhile.operations.items import Item
 from meanwhile.operations.lock import Lock, locked
@@ -29,12 +29,20 @@ class AddItems:
     now: Callable[[], float]
 
     def __call__(
-        self, owner: str, conversation_id: str, items: Sequence[NewItem], *, once: str | None = None
+        self,
+        owner: str,
+        conversation_id: str,
+        items: Sequence[NewItem],
+        *,
+        once: str | None = None,
+        since: float | None = None,
     ) -> list[Item]:
         """Add items, in chunks if they are many; return them with their places. Their ids must be new to it.
 
         `once` is a name that the caller gives this call: sent again, even after it broke off, what is there
-        is not added again, and returned. Without it each chunk is added whole or not at all.
+        is not added again, and returned. Without it each chunk is added whole or not at all. `since` is for
+        who may have sent this without a name: the newest items there are, if they were added since then,
+        and are these or the first of these, are taken for them.
 
         Raises:
             ConversationNotFound: Not there, not theirs, or deleted.
@@ -44,14 +52,17 @@ class AddItems:
         """
         head, _ = self.conversations.known(owner, conversation_id)
         is_busy = self.lock.settle(head)
-        tip = head.reached
-        added: list[Entry] = []
-        for number, chunk in enumerate(_chunks(items)):
+        chunks = list(_chunks(items))
+        tip, sent = head.reached, list[ThreadBatch]()
+        if since is not None:
+            tip, sent = self._sent_before(owner, head, chunks, since)
+        added = [entry for batch in sent for entry in batch.entries]
+        for number, chunk in list(enumerate(chunks))[len(sent) :]:
             name = json.dumps([conversation_id, once, number]) if once is not None else None
             batch, end = self._add(owner, head, tip, chunk, name, is_busy=is_busy)
             tip = max(tip, end, key=lambda reached: reached.position)
             added += batch.entries
-        if added:
+        if added and tip.position > head.tip:  # else all of it was there, and told of: nothing has happened
             self.threads.heads.moved(head.id, tip=tip, now=self.now())
         return [
             Item(entry, {**item.content, "id": entry.id})
@@ -94,6 +105,37 @@ class AddItems:
                 self._refuse_others(owner, batch, items)  # the same call, sent twice, was faster
             return batch, tip.with_entries(batch.entries)
         raise Unavailable("others are adding to the same conversation")
+
+    def _sent_before(
+        self, owner: str, head: ThreadHead, chunks: Sequence[Sequence[NewItem]], since: float
+    ) -> tuple[Reached, list[ThreadBatch]]:
+        """Return the tip, and the newest batches: as many as are what these chunks begin with.
+
+        The head knows when the last of them was added; of what lies beyond its tip, whoever added it has
+        died, or is about to tell.
+        """
+        tip, _ = self.recall.tip(owner, head.id, head.reached, "")
+        newest = self.threads.log.newest(owner, head.id, below=tip.position, batches=len(chunks))[::-1]
+        for many in range(len(newest), 0, -1):
+            sent = newest[-many:]
+            is_recent = head.active_at >= since or sent[0].first >= head.tip
+            if is_recent and self._are_alike(owner, sent, chunks):
+                return tip, sent
+        return tip, []
+
+    def _are_alike(
+        self, owner: str, batches: Sequence[ThreadBatch], chunks: Sequence[Sequence[NewItem]]
+    ) -> bool:
+        """Whether batches hold just these items; nothing is opened that is other at first sight."""
+        entries = [entry for batch in batches for entry in batch.entries]
+        items = [item for chunk in chunks[: len(batches)] for item in chunk]
+        seen = [(each.kind, each.tokens, each.version, each.deleted) for each in entries]
+        if seen != [(each.kind, each.tokens, each.version, False) for each in items]:
+            return False
+        there = self.recall.open(owner, entries)
+        return all(
+            {**content, "id": item.id} == item.content for content, item in zip(there, items, strict=True)
+        )
 
     def _refuse_others(self, owner: str, batch: ThreadBatch, items: Sequence[NewItem]) -> None:
         """Let only those pass who add what is there, under whichever ids; what was deleted is anything."""

@@ -17,6 +17,9 @@ class AddOnce:
 
     The key is taken first, for what was sent under it; then each chunk is named by the two, so that a call
     that broke off is completed by the next.
+
+    Without a key nothing is remembered. Only an SDK's retry looks whether what it brings is what was added
+    last, and adds what is missing of it.
     """
 
     marks: MarkStore
@@ -24,6 +27,8 @@ class AddOnce:
     now: Callable[[], float]
     key_seconds: float
     """How long a key is remembered as used for something else."""
+    retry_seconds: float
+    """How long an SDK's retry is led to what it repeats."""
 
     def __call__(
         self, owner: str, conversation_id: str, items: Sequence[NewItem], attempt: Attempt
@@ -36,7 +41,8 @@ class AddOnce:
             Unavailable: Try again; under a key nothing is added twice.
         """
         if attempt.key is None:
-            return self.add(owner, conversation_id, items)
+            since = self.now() - self.retry_seconds if attempt.repeats else None
+            return self.add(owner, conversation_id, items, since=since)
         self.add.conversations.known(owner, conversation_id)
         now = self.now()
         keyed = self.marks.take(

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from meanwhile.domain.attempt import Making
 from meanwhile.domain.errors import (
     ConversationNotFound,
     InvalidRequest,
     OwnerDeleted,
-    SlotTaken,
     Unavailable,
     VersionConflict,
 )
-from meanwhile.domain.ids import new_id, new_nonce
+from meanwhile.domain.ids import new_id
 from meanwhile.domain.threads import CONVERSATION, About, NewItem, Path, Stretch, ThreadHead
+from meanwhile.operations.make import Make
 from meanwhile.storage.stores import Threads
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Conversations:
     """Whoever is not the owner of a conversation is told what a stranger to its id is told."""
 
     threads: Threads
+    make: Make
     now: Callable[[], float]
 
     def create(
@@ -103,15 +105,18 @@ class Conversations:
         tags: Sequence[str] = (),
         metadata: Mapping[str, str] | None = None,
         pinned: Sequence[str] = (),
+        making: Making | None = None,
     ) -> Conversation:
-        """Make a conversation, with its first items already in it: its items are written first.
+        """Make a conversation, with its first items already in it; `making` is the one that a key names.
 
         Raises:
             OwnerDeleted: The owner's key is destroyed.
+            SlotTaken: Only with `making`: it has been made.
         """
-        conversation_id = new_id(CONVERSATION)
+        path = Path.root(making.id if making else new_id(CONVERSATION))
         about = About(title=title, tags=tuple(tags), metadata=metadata or {}, pinned=tuple(pinned))
-        return self._made(owner, Path.root(conversation_id), about, items, before=0)
+        asked = making.asked if making else None
+        return Conversation.of(*self.make(owner, path, about, items, before=0, asked=asked))
 
     def get(self, owner: str, conversation_id: str) -> Conversation:
         """Return a conversation: one call.
@@ -171,20 +176,23 @@ class Conversations:
         at: int,
         items: Sequence[NewItem] = (),
         pinned: Sequence[str] | None = None,
+        making: Making | None = None,
     ) -> Conversation:
         """Branch off a conversation before position `at`: nothing is copied but what is said about it.
 
-        `pinned` are those that are still in it; `None` means all.
+        `pinned` are those that are still in it; `None` means all. `making` is the one that a key names.
 
         Raises:
             ConversationNotFound: As above.
+            SlotTaken: Only with `making`: it has been made.
         """
         head, about = self.known(owner, conversation_id)
-        branch = head.path.branch(new_id(CONVERSATION), at)
+        branch = head.path.branch(making.id if making else new_id(CONVERSATION), at)
         if pinned is not None:
             about = replace(about, pinned=tuple(pinned))
         before = head.tokens if at <= head.tip else None
-        return self._made(owner, branch, about, items, before=before)
+        asked = making.asked if making else None
+        return Conversation.of(*self.make(owner, branch, about, items, before=before, asked=asked))
 
     def delete(self, owner: str, conversation_id: str) -> None:
         """Delete a conversation with its items; of a long one the sweeper removes the rest.
@@ -250,29 +258,6 @@ class Conversations:
                 last = (active_at, thread)
         more = next(places, None) is not None
         return ConversationPage(rows, _to_cursor(*last) if more and last else None)
-
-    def _made(
-        self, owner: str, path: Path, about: About, items: Sequence[NewItem], *, before: int | None
-    ) -> Conversation:
-        """Make it; what stands before its first own item costs `before` tokens to read, at the most."""
-        now = self.now()
-        if items:
-            try:
-                self.threads.log.append(owner, path.thread, path.start, items, new_nonce(), findable=True)
-            except SlotTaken as taken:  # its id is new: nobody else can write there
-                raise Unavailable("a new conversation is not empty") from taken
-        head = ThreadHead(
-            id=path.thread,
-            owner=owner,
-            path=path,
-            created_at=now,
-            active_at=now,
-            tip=path.start + len(items),
-            tokens=None if before is None else before + sum(item.tokens for item in items),
-        )
-        about = replace(about, version=1, created_at=now)
-        self.threads.heads.create(head, about)
-        return Conversation.of(head, about)
 
 
 def _chunks(places: Iterator[tuple[float, str]], size: int) -> Iterator[list[tuple[float, str]]]:

@@ -13,6 +13,8 @@ from meanwhile.operations.forget import Forget
 from meanwhile.operations.items import Items
 from meanwhile.operations.join import Join
 from meanwhile.operations.lock import Lock
+from meanwhile.operations.make import Make
+from meanwhile.operations.make_once import MakeOnce
 from meanwhile.operations.read import Read
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.resolve import Resolve
@@ -24,6 +26,7 @@ class Conversing:
 
     conversations: Conversations
     items: Items
+    make_once: MakeOnce
     add: AddItems
     add_once: AddOnce
     recall: Recall
@@ -39,21 +42,30 @@ class Conversing:
         now: Callable[[], float],
         kept_seconds: float,
         key_seconds: float = 86_400,
+        retry_seconds: float = 900,
         fit: Callable[[Head, Request], None] | None = None,
     ) -> Self:
         """Return them for what ends and what reads responses.
 
-        `kept_seconds` and `fit` as in `Resolve`, `key_seconds` as in `AddOnce`.
+        `kept_seconds` and `fit` as in `Resolve`, `key_seconds` and `retry_seconds` as in `AddOnce`.
         """
         threads, recall = join.threads, join.recall
-        conversations = Conversations(threads=threads, now=now)
+        conversations = Conversations(threads=threads, make=Make(threads=threads, now=now), now=now)
         lock = Lock(threads=threads, stores=read.stores, ending=read.ending, now=now)
+        items = Items(threads=threads, conversations=conversations, recall=recall, lock=lock, now=now)
         add = AddItems(threads=threads, conversations=conversations, recall=recall, lock=lock, now=now)
         return cls(
             conversations=conversations,
-            items=Items(threads=threads, conversations=conversations, recall=recall, lock=lock, now=now),
+            items=items,
+            make_once=MakeOnce(threads=threads, conversations=conversations, items=items),
             add=add,
-            add_once=AddOnce(marks=read.stores.marks, add=add, now=now, key_seconds=key_seconds),
+            add_once=AddOnce(
+                marks=read.stores.marks,
+                add=add,
+                now=now,
+                key_seconds=key_seconds,
+                retry_seconds=retry_seconds,
+            ),
             recall=recall,
             lock=lock,
             resolve=Resolve(

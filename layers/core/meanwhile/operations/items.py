@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from meanwhile.domain.attempt import Making
 from meanwhile.domain.errors import (
     ConversationNotFound,
     InvalidRequest,
@@ -107,16 +108,25 @@ class Items:
         return ItemPage(items, has_more=len(there) > len(items))
 
     def edit(
-        self, owner: str, conversation_id: str, item_id: str, item: NewItem, *, version: int | None = None
+        self,
+        owner: str,
+        conversation_id: str,
+        item_id: str,
+        item: NewItem,
+        *,
+        version: int | None = None,
+        making: Making | None = None,
     ) -> tuple[Conversation, Item]:
         """Put a new version of an item into a branch that ends with it; the old one stays where it is.
 
         `item` takes the id of the one it replaces. With `version`, only if that is the version there.
+        `making` is the branch that a key names.
 
         Raises:
             ConversationNotFound, ItemNotFound: As above.
             VersionConflict: It stands at another version.
             InvalidRequest: It is of another type than the one it replaces.
+            SlotTaken: Only with `making`: it has been made.
         """
         head, about = self._settled(owner, conversation_id)
         old = self._found(owner, head, item_id).entry
@@ -133,7 +143,9 @@ class Items:
             parent_version=old.version,
         )
         pinned = self._pinned(owner, head, about, old.position + 1)
-        branch = self.conversations.fork(owner, conversation_id, at=old.position, items=[new], pinned=pinned)
+        branch = self.conversations.fork(
+            owner, conversation_id, at=old.position, items=[new], pinned=pinned, making=making
+        )
         entry = Entry(
             id=new.id,
             kind=new.kind,
@@ -144,12 +156,17 @@ class Items:
         )
         return branch, Item(entry, new.content)
 
-    def fork(self, owner: str, conversation_id: str, *, after: str | None = None) -> Conversation:
+    def fork(
+        self, owner: str, conversation_id: str, *, after: str | None = None, making: Making | None = None
+    ) -> Conversation:
         """Branch off a conversation behind an item, or behind its last one.
+
+        `making` is the branch that a key names.
 
         Raises:
             ConversationNotFound: As above.
             ItemNotFound: `after` is no item of it.
+            SlotTaken: Only with `making`: it has been made.
         """
         head, about = self._settled(owner, conversation_id)
         if after is None:
@@ -157,7 +174,7 @@ class Items:
         else:
             at = self._found(owner, head, after, deleted_too=True).entry.position + 1
         pinned = self._pinned(owner, head, about, at)
-        return self.conversations.fork(owner, conversation_id, at=at, pinned=pinned)
+        return self.conversations.fork(owner, conversation_id, at=at, pinned=pinned, making=making)
 
     def refuse_to_pin(self, owner: str, conversation_id: str, item_ids: Sequence[str]) -> None:
         """Let only items be pinned that are in the conversation.

@@ -75,7 +75,7 @@ class ResponseStore:
         """
         items = self._accepted(head, request, watched_until)
         try:
-            put_together(self._items, items)
+            put_together(items)
         except Conflict:
             for item in items:
                 if item.blob:

@@ -6,6 +6,7 @@ from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
+from meanwhile.storage.thread_birth import ThreadBirth
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog
 from meanwhile.storage.threads import ThreadStore
@@ -28,3 +29,4 @@ class Threads:
     heads: ThreadStore
     log: ThreadLog
     burial: ThreadBurial
+    birth: ThreadBirth

@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import PynamoDBException, TableError, TransactWriteError
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
@@ -115,11 +114,6 @@ class Item(Model):
     made = UnicodeAttribute(null=True)
     asked = UnicodeAttribute(null=True)
 
-    @classmethod
-    def connection(cls) -> TableConnection:
-        """Return what the library sends this table's calls through."""
-        return cls._get_connection()
-
 
 def bound_to(table_name: str) -> type[Item]:
     """Return the item class of the table with this name."""
@@ -179,23 +173,22 @@ def _code_of(error: PynamoDBException) -> str | None:
     return code
 
 
-def put_together(items: type[Item], rows: Sequence[Item]) -> None:
-    """Put new items, all or none, in one call. The token tells a write whose answer was lost from another's.
+def put_together(rows: Sequence[Model]) -> None:
+    """Put new rows, all or none, in one call. The token tells a write whose answer was lost from another's.
 
     Raises:
         Conflict: Something stands where one of them should.
         Unavailable: The table did not answer, or others kept writing the same at the same moment.
     """
+    connection, keys = rows[0]._get_connection().connection, rows[0]._hash_keyname
     for _ in range(_TRANSACTION_TRIES):
         try:
             with (
                 errors_translated(),
-                TransactWrite(
-                    connection=items.connection().connection, client_request_token=new_nonce()
-                ) as all_,
+                TransactWrite(connection=connection, client_request_token=new_nonce()) as all_,
             ):
                 for row in rows:
-                    all_.save(row, condition=items.response_id.does_not_exist())
+                    all_.save(row, condition=getattr(type(row), keys).does_not_exist())
         except _Disturbed:
             continue
         return

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.threads import Entry
@@ -22,6 +22,12 @@ def pointer_to(name: str) -> str:
     """Return how the range keys of an id's pointers begin; callers may choose ids as long as they like."""
     short = name if len(name) <= _NAME_CHARS else hashlib.sha256(name.encode()).hexdigest()
     return f"{POINTER}{short}#"
+
+
+def pointers(parts: type[Part], thread: str, first: int, names: Iterable[str]) -> list[Part]:
+    """Return what says of these ids that they may be found in the batch at a position."""
+    places = dict.fromkeys(f"{pointer_to(name)}{first:010d}" for name in names)
+    return [parts(thread, place, first=first) for place in places]
 
 
 @dataclass(frozen=True, slots=True)

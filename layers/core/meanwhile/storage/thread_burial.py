@@ -9,6 +9,9 @@ from meanwhile.storage.thread_batch import ITEMS, POINTER, entries_of, part_of
 from meanwhile.storage.thread_table import ABOUT, HEAD, Part, to_millis
 
 TOMBSTONE_SECONDS = 30 * 86_400
+_HEAD_OUTLASTS = 30 * 86_400
+"""Seconds by which a head's tombstone outlasts the others, for tables remove what has expired late, and in
+any order: who comes with the key that names this place must find all of them, or none."""
 _LAST_LOOK_AFTER = 86_400
 """Seconds after which what a slow writer has left since is removed, too."""
 STRAYS_AFTER = 86_400
@@ -123,7 +126,8 @@ class ThreadBurial:
     def _done(self, head: Part, now: float, until: int) -> None:
         """Leave a bare head, due once more; the second time, for nobody."""
         parts = self._parts
-        bare = parts(head.thread_id, HEAD, deleted=True, expires_at=head.expires_at or until, path=head.path)
+        expires_at = head.expires_at or until + _HEAD_OUTLASTS
+        bare = parts(head.thread_id, HEAD, deleted=True, expires_at=expires_at, path=head.path)
         if head.expires_at is None:
             bare.due_at, bare.due_shard = to_millis(now + _LAST_LOOK_AFTER), head.due_shard
         with errors_translated():

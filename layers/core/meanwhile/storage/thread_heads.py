@@ -21,6 +21,7 @@ def head_row(parts: type[Part], keyring: Keyring, head: ThreadHead) -> Part:
         path=json.dumps(head.path.to_json(), separators=(",", ":")),
         tip=head.tip,
         tokens=head.tokens,
+        asked=head.asked,
     )
     if head.id.startswith(f"{CONVERSATION}_"):
         row.listed_for = head.owner
@@ -49,6 +50,7 @@ def to_head(keyring: Keyring, row: Part) -> ThreadHead:
         tip=int(row.tip or 0),
         tokens=None if row.tokens is None else int(row.tokens),
         changes=int(row.changes or 0),
+        asked=row.asked,
         lock=row.lock,
         locked_at=to_seconds(row.locked_at),
         kept_until=None if row.kept_until is None else to_seconds(row.kept_until),

@@ -25,6 +25,7 @@ from meanwhile.storage.thread_batch import (
     entries_of,
     part_of,
     pointer_to,
+    pointers,
     proven,
     said_of,
     too_many,
@@ -68,12 +69,12 @@ class ThreadLog:
             SlotTaken: Another batch, or a tombstone, stands there.
             OwnerDeleted: The owner's key is destroyed.
         """
-        row = self._row(owner, thread, first, items, nonce)
+        row = self.row(owner, thread, first, items, nonce)
         if findable:
-            names = [pointer_to(item.id) for item in items] + ([pointer_to(nonce)] if once else [])
+            names = [item.id for item in items] + ([nonce] if once else [])
             with errors_translated(), self._parts.batch_write() as batch:
-                for name in dict.fromkeys(names):
-                    batch.save(self._parts(thread, f"{name}{first:010d}", first=first))
+                for pointer in pointers(self._parts, thread, first, names):
+                    batch.save(pointer)
         try:
             with errors_translated():
                 row.save(condition=self._parts.thread_id.does_not_exist())
@@ -193,7 +194,8 @@ class ThreadLog:
         """
         return Hashed(self._keyring, owner)("append", key.encode())[:32]
 
-    def _row(self, owner: str, thread: str, first: int, items: Sequence[NewItem], nonce: str) -> Part:
+    def row(self, owner: str, thread: str, first: int, items: Sequence[NewItem], nonce: str) -> Part:
+        """Return a batch as it is to be put; what does not fit into it is in the bucket then."""
         seal = self._keyring.seal(owner, thread)
         entries = [
             Entry(

@@ -3,6 +3,7 @@
 | part                | holds                                                                        |
 |---------------------|------------------------------------------------------------------------------|
 | `head`              | owner, path, tip, tokens, lock, times; small: every response in it updates it |
+|                     | `asked`: what the call said that made it under a key, hashed                 |
 | `about`             | title, tags, metadata of a conversation, and their version                   |
 | `items#0000000007`  | the batch whose first item stands at position 7                              |
 | `id#<item>#<first>` | that an item may be found in the batch at `first`; believed once it is there |
@@ -73,6 +74,7 @@ class Part(Model):
     tip = NumberAttribute(null=True)
     tokens = NumberAttribute(null=True)
     changes = NumberAttribute(null=True)
+    asked = UnicodeAttribute(null=True)
     lock = UnicodeAttribute(null=True)
     locked_at = NumberAttribute(null=True)
     kept_until = NumberAttribute(null=True)

@@ -42,9 +42,9 @@ def first_items(
     return _counted(owner, made), list(dict.fromkeys(names[name] for name in pinned))
 
 
-def digest_of(conversation_id: str, body: Json) -> bytes:
-    """Return by what a call is known when it comes again under the same key."""
-    said = json.dumps([conversation_id, body], sort_keys=True, separators=(",", ":"))
+def digest_of(body: Json, *asked: str | int | None) -> bytes:
+    """Return by what a call is known when it comes again: its body, and what else says what is asked for."""
+    said = json.dumps([*asked, body], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(said.encode()).digest()
 
 

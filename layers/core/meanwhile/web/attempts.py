@@ -14,6 +14,11 @@ KEY_PATTERN = "[!-~]{1,255}"
 REPLAYED = "idempotent-replayed"
 
 
+def replayed_or_new(*, replayed: bool) -> dict[str, str]:
+    """Return the header that says of an answer that an earlier call has made what is in it."""
+    return {REPLAYED: "true"} if replayed else {}
+
+
 def attempt_of(headers: Headers, digest: bytes) -> Attempt:
     """Return the attempt that these headers belong to.
 

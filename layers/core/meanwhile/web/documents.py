@@ -33,6 +33,11 @@ def headers(**described: tuple[str, str]) -> dict[str, Any]:
     }
 
 
+def with_headers(*documented: dict[str, Any]) -> dict[str, Any]:
+    """Document all of these headers."""
+    return {"parameters": [each for some in documented for each in some["parameters"]]}
+
+
 IDEMPOTENT = headers(
     Idempotency_Key=(
         "Sent again with the same body, it gets the same answer; with another, a 400.",
@@ -81,7 +86,7 @@ def returns(
     if poll_after:
         sent["openai-poll-after-ms"] = _header("When to ask again, while the response runs.")
     if replayed:
-        sent[REPLAYED] = _header("`true` if an earlier call has made this response.")
+        sent[REPLAYED] = _header("`true` if an earlier call has made all of this.")
     if versioned:
         sent["etag"] = _header("The version, for `If-Match` and `If-None-Match`.")
     content = schema(name) | (_EVENTS if streams else {})

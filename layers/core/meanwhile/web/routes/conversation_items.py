@@ -13,7 +13,7 @@ from meanwhile.domain.errors import InvalidRequest, ItemNotFound
 from meanwhile.operations.items import ItemPage
 from meanwhile.web import errors
 from meanwhile.web.adding import added, digest_of
-from meanwhile.web.attempts import attempt_of
+from meanwhile.web.attempts import attempt_of, is_known_again, replayed_or_new
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import parse_object
 from meanwhile.web.conversing import list_of, shown, shown_item
@@ -24,6 +24,7 @@ from meanwhile.web.documents import (
     IDEMPOTENT,
     returns,
     takes,
+    with_headers,
 )
 from meanwhile.web.etags import etag_of, wanted_version
 from meanwhile.web.routes.conversations import ConversationId, RawBody
@@ -49,7 +50,7 @@ ItemId = Annotated[str, Depends(_item_id)]
 
 @router.post("/conversations/{conversation_id}/items", operation_id="createConversationItems",
              openapi_extra=takes("AddItems") | IDEMPOTENT,
-             responses=FAILURES | returns("ConversationItemList"))  # fmt: skip
+             responses=FAILURES | returns("ConversationItemList", replayed=True))  # fmt: skip
 def add(
     request: Request,
     owner: Owner,
@@ -59,11 +60,14 @@ def add(
 ) -> JSONResponse:
     """Add items, up to 1,000 at once; many go in in chunks, each whole. Under a key each is added once."""
     body = parse_object(raw)
-    attempt = attempt_of(request.headers, digest_of(conversation_id, body))
+    attempt = attempt_of(request.headers, digest_of(body, conversation_id))
     items = added(owner, checked(AddItems, body).items)
-    if attempt.key is None:
+    if not is_known_again(request.headers):
         errors.must_not_repeat(request)
-    return JSONResponse(list_of(api.conversing().add_once(owner, conversation_id, items, attempt)))
+    there = api.conversing().add_once(owner, conversation_id, items, attempt)
+    brought = {item.id for item in items}  # new ones: who finds them among those has added something
+    replayed = all(item.entry.id not in brought for item in there)
+    return JSONResponse(list_of(there), headers=replayed_or_new(replayed=replayed))
 
 
 @router.get("/conversations/{conversation_id}/items", operation_id="listConversationItems",
@@ -115,18 +119,22 @@ def retrieve(
 
 
 @router.post("/conversations/{conversation_id}/items/{item_id}", operation_id="editConversationItem",
-             openapi_extra=takes("EditItem") | FOR_A_VERSION,
-             responses=FAILURES | CHANGED_SINCE | returns("ItemEdited"))  # fmt: skip
+             openapi_extra=takes("EditItem") | with_headers(FOR_A_VERSION, IDEMPOTENT),
+             responses=FAILURES | CHANGED_SINCE | returns("ItemEdited", replayed=True))  # fmt: skip
 def edit(
     request: Request, owner: Owner, conversation_id: ConversationId, item_id: ItemId, raw: RawBody
 ) -> JSONResponse:
     """Say something else: in a new conversation, which branches off and ends with it. This one stays."""
-    (item,) = added(owner, [checked(EditItem, parse_object(raw)).item], "item")
-    version = wanted_version(request.headers)
-    errors.must_not_repeat(request)
-    branch, edited = api.conversing().items.edit(owner, conversation_id, item_id, item, version=version)
-    answer = {"object": "conversation.item.edited", "conversation": shown(branch), "item": shown_item(edited)}
-    return JSONResponse(answer)
+    body, version = parse_object(raw), wanted_version(request.headers)
+    attempt = attempt_of(request.headers, digest_of(body, "edit", conversation_id, item_id, version))
+    (item,) = added(owner, [checked(EditItem, body).item], "item")
+    if attempt.key is None:
+        errors.must_not_repeat(request)
+    make = api.conversing().make_once
+    made, edited = make.edit(owner, conversation_id, attempt, item_id, item, version=version)
+    branch = shown(made.conversation)
+    answer = {"object": "conversation.item.edited", "conversation": branch, "item": shown_item(edited)}
+    return JSONResponse(answer, headers=replayed_or_new(replayed=made.replayed))
 
 
 @router.delete("/conversations/{conversation_id}/items/{item_id}", operation_id="deleteConversationItem",

@@ -14,7 +14,8 @@ from meanwhile.domain.ids import is_id
 from meanwhile.domain.threads import CONVERSATION, About
 from meanwhile.operations.conversations import Conversation, Wanted
 from meanwhile.web import errors
-from meanwhile.web.adding import first_items
+from meanwhile.web.adding import digest_of, first_items
+from meanwhile.web.attempts import attempt_of, replayed_or_new
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import parse_object, read_body
 from meanwhile.web.conversing import page_of, shown, time_of, wanted_metadata
@@ -22,6 +23,7 @@ from meanwhile.web.documents import (
     CHANGED_SINCE,
     FAILURES,
     FOR_A_VERSION,
+    IDEMPOTENT,
     NOT_MODIFIED,
     UNLESS_KNOWN,
     returns,
@@ -50,6 +52,7 @@ ConversationId = Annotated[str, Depends(_conversation_id)]
 RawBody = Annotated[bytes, Depends(read_body)]
 
 _ANSWERS = FAILURES | returns("Conversation", versioned=True)
+_MADE = FAILURES | returns("Conversation", versioned=True, replayed=True)
 _WANTED_METADATA: dict[str, Any] = {
     "parameters": [
         {
@@ -69,21 +72,26 @@ _WANTED_METADATA: dict[str, Any] = {
 
 
 @router.post("/conversations", operation_id="createConversation",
-             openapi_extra=takes("CreateConversation", required=False), responses=_ANSWERS)  # fmt: skip
+             openapi_extra=takes("CreateConversation", required=False) | IDEMPOTENT,
+             responses=_MADE)  # fmt: skip
 def create(request: Request, owner: Owner, raw: RawBody) -> JSONResponse:
     """Make a conversation, if wanted with its first items in it."""
-    body = checked(CreateConversation, parse_object(raw or b"{}"))
+    said = parse_object(raw or b"{}")
+    body = checked(CreateConversation, said)
+    attempt = attempt_of(request.headers, digest_of(said, "create"))
     items, pinned = first_items(owner, body.items or (), body.pinned or ())
-    errors.must_not_repeat(request)
-    made = api.conversing().conversations.create(
+    if attempt.key is None:
+        errors.must_not_repeat(request)
+    made = api.conversing().make_once.create(
         owner,
+        attempt,
         items=items,
         title=body.title,
         tags=_each_once(body.tags),
         metadata=body.metadata,
         pinned=pinned,
     )
-    return _answer(made)
+    return _answer(made.conversation, replayed=made.replayed)
 
 
 @router.get("/conversations", operation_id="listConversations", openapi_extra=_WANTED_METADATA,
@@ -166,18 +174,22 @@ def delete(owner: Owner, conversation_id: ConversationId) -> JSONResponse:
 
 
 @router.post("/conversations/{conversation_id}/fork", operation_id="forkConversation",
-             openapi_extra=takes("ForkConversation", required=False), responses=_ANSWERS)  # fmt: skip
+             openapi_extra=takes("ForkConversation", required=False) | IDEMPOTENT,
+             responses=_MADE)  # fmt: skip
 def fork(request: Request, owner: Owner, conversation_id: ConversationId, raw: RawBody) -> JSONResponse:
     """Branch off: a conversation that shares what stands before, and goes on by itself."""
-    body = checked(ForkConversation, parse_object(raw or b"{}"))
-    errors.must_not_repeat(request)
+    said = parse_object(raw or b"{}")
+    body = checked(ForkConversation, said)
+    attempt = attempt_of(request.headers, digest_of(said, "fork", conversation_id))
+    if attempt.key is None:
+        errors.must_not_repeat(request)
     try:
-        made = api.conversing().items.fork(owner, conversation_id, after=body.after)
+        made = api.conversing().make_once.fork(owner, conversation_id, attempt, after=body.after)
     except ItemNotFound:
         raise InvalidRequest(
             "No item has the id given as 'after'.", param="after", code="invalid_value"
         ) from None
-    return _answer(made)
+    return _answer(made.conversation, replayed=made.replayed)
 
 
 def _changed(request: Request, owner: str, conversation_id: str, changes: dict[str, Any]) -> JSONResponse:
@@ -189,8 +201,9 @@ def _changed(request: Request, owner: str, conversation_id: str, changes: dict[s
     return _answer(conversations.update(owner, conversation_id, apply, version=version))
 
 
-def _answer(conversation: Conversation) -> JSONResponse:
-    return JSONResponse(shown(conversation), headers=etag_of(conversation.about.version))
+def _answer(conversation: Conversation, *, replayed: bool = False) -> JSONResponse:
+    headers = etag_of(conversation.about.version) | replayed_or_new(replayed=replayed)
+    return JSONResponse(shown(conversation), headers=headers)
 
 
 def _each_once(names: list[str] | None) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from meanwhile.domain.request import Json
 from meanwhile.domain.wire import of_answer
 from meanwhile.operations.wait import RUNNING
 from meanwhile.web.accepting import accepted
-from meanwhile.web.attempts import REPLAYED
+from meanwhile.web.attempts import replayed_or_new
 from meanwhile.web.auth import Owner
 from meanwhile.web.create import to_asked
 from meanwhile.web.documents import FAILURES, IDEMPOTENT, returns, takes
@@ -53,7 +53,7 @@ async def create(request: Request, owner: Owner) -> Response:
     """Ask a model. With `background` the answer comes at once, with `stream` bit by bit, else at the end."""
     taken, asked = await accepted(request, owner, to_asked)
     head = taken.head
-    headers = {REPLAYED: "true"} if taken.replayed else {}
+    headers = replayed_or_new(replayed=taken.replayed)
     if asked.stream:
         if taken.replayed:  # what was stored is what every reader is shown
             _, asked = await run_in_threadpool(wiring.read().record, owner, head.id, result=False)
