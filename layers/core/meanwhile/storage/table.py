@@ -180,7 +180,7 @@ def put_together(rows: Sequence[Model]) -> None:
         Conflict: Something stands where one of them should.
         Unavailable: The table did not answer, or others kept writing the same at the same moment.
     """
-    connection, keys = rows[0]._get_connection().connection, rows[0]._hash_keyname
+    connection, name = rows[0]._get_connection().connection, rows[0]._hash_keyname or ""
     for _ in range(_TRANSACTION_TRIES):
         try:
             with (
@@ -188,7 +188,7 @@ def put_together(rows: Sequence[Model]) -> None:
                 TransactWrite(connection=connection, client_request_token=new_nonce()) as all_,
             ):
                 for row in rows:
-                    all_.save(row, condition=getattr(type(row), keys).does_not_exist())
+                    all_.save(row, condition=getattr(type(row), name).does_not_exist())
         except _Disturbed:
             continue
         return
