@@ -85,10 +85,10 @@ class Path:
         return Stretch(self.stretches[-2].thread, self.start) if len(self.stretches) > 1 else None
 
     def branch(self, thread: str, at: int) -> "Path":
-        """Return the path of a thread that shares what is before `at`; if nothing is, it names its parent."""
-        shared = [each for each in self.stretches if each.start < at]
-        nothing = [each for each in self.stretches if each.start == at][-1:]
-        return Path((*(shared or nothing), Stretch(thread, at)))
+        """Return the path of a thread that shares what is before `at`; this one is its parent in any case."""
+        shared = [Stretch(span.thread, span.start) for span in self.spans(at)][::-1]
+        parent = () if shared and shared[-1].thread == self.thread else (Stretch(self.thread, at),)
+        return Path((*shared, *parent, Stretch(thread, at)))
 
     def spans(self, end: int | None = None) -> Iterator[Span]:
         """Yield the parts of the path before position `end`, the newest first."""
