@@ -1,6 +1,7 @@
 """A request in the words of the chat completions API."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from meanwhile.domain.errors import ProviderRejected
@@ -46,20 +47,36 @@ def messages_of(request: Request) -> list[Json]:
     conversation = _Conversation()
     if request.instructions:
         conversation.messages.append({"role": "system", "content": request.instructions})
-    for item in request.input:
+    answers = _answers(request.input)
+    for at, item in enumerate(request.input):
         match item.get("type", "message"):
             case "message":
                 conversation.add_message(item)
             case "function_call":
-                conversation.add_call(item)
+                conversation.add_call(item, answers.get(at))
             case "function_call_output":
                 conversation.add_output(item)
             case "reasoning":
                 pass  # this API has no place for thoughts of earlier turns
             case _:
                 raise ProviderRejected("The upstream cannot be sent one of the input's item types.")
-    conversation.show_images()
+    conversation.close()
     return conversation.messages
+
+
+def _answers(items: Sequence[Json]) -> dict[int, tuple[int, Json]]:
+    """Return which output answers which call, by the places of both: of several for one call the last.
+
+    Ids tell calls of one round apart; other rounds may have the same.
+    """
+    calls: dict[Any, int] = {}
+    answers: dict[int, tuple[int, Json]] = {}
+    for at, item in enumerate(items):
+        if item.get("type") == "function_call":
+            calls[item.get("call_id")] = at
+        elif item.get("type") == "function_call_output" and item.get("call_id") in calls:
+            answers[calls[item.get("call_id")]] = (at, item)
+    return answers
 
 
 def _opened(beginning: str, entry: ModelEntry) -> Json:
@@ -73,6 +90,9 @@ class _Conversation:
 
     def __init__(self) -> None:
         self.messages: list[Json] = []
+        self._called: set[Any] = set()
+        self._answers: list[tuple[int, Json]] = []
+        """Of the calls in the last message, each with its place in the input."""
         self._images: list[Json] = []
 
     def add_message(self, item: Mapping[str, Any]) -> None:
@@ -85,17 +105,19 @@ class _Conversation:
             if calling is not None:
                 calling["content"] = (calling.get("content") or "") + text
                 return
-            self.show_images()
+            self._show_images()
             self.messages.append({"role": "assistant", "content": text})
             return
-        self.show_images()
+        self.close()
         # "developer" is OpenAI's newer name; "system" is understood everywhere.
         role = "user" if item.get("role", "user") == "user" else "system"
         self.messages.append({"role": role, "content": _content_of(_parts_of(item.get("content")))})
 
-    def add_call(self, item: Mapping[str, Any]) -> None:
-        """Add a call to the assistant's last message, or begin one."""
-        self.show_images()
+    def add_call(self, item: Mapping[str, Any], answer: tuple[int, Json] | None) -> None:
+        """Add a call to the assistant's last message, or begin one; its answer follows, wherever it was."""
+        self._show_images()
+        self._called.add(item.get("call_id"))
+        self._answers += [answer] if answer is not None else []
         if not self.messages or self.messages[-1]["role"] != "assistant":
             self.messages.append({"role": "assistant", "content": None})
         function = {"name": item.get("name"), "arguments": item.get("arguments") or "{}"}
@@ -103,7 +125,23 @@ class _Conversation:
         self.messages[-1].setdefault("tool_calls", []).append(call)
 
     def add_output(self, item: Mapping[str, Any]) -> None:
-        """Add what a function returned; its images wait, since only a user can show images here."""
+        """Add what a function returned, with what was returned to the calls beside it, and once."""
+        self._add_answers()
+        if item.get("call_id") not in self._called:
+            self._add_output(item)
+
+    def close(self) -> None:
+        """Add what belongs to the calls before, so that something else may follow."""
+        self._add_answers()
+        self._show_images()
+
+    def _add_answers(self) -> None:
+        answers, self._answers = sorted(self._answers, key=itemgetter(0)), []
+        for _, item in answers:
+            self._add_output(item)
+
+    def _add_output(self, item: Mapping[str, Any]) -> None:
+        """Add an output; its images wait, since only a user can show images here."""
         parts = _parts_of(item.get("output"))
         images = [part for part in parts if part.get("type") == "input_image"]
         texts = [part for part in parts if part.get("type") != "input_image"]
@@ -111,7 +149,7 @@ class _Conversation:
         self.messages.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
         self._images += [_content_part(part) for part in images]
 
-    def show_images(self) -> None:
+    def _show_images(self) -> None:
         """Add the images of the outputs before, in a message of their own."""
         if self._images:
             self.messages.append({"role": "user", "content": self._images})
