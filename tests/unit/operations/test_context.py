@@ -262,6 +262,26 @@ def test_a_compaction_stands_for_everything_before_it() -> None:
     assert shown.dropped is None
 
 
+def test_what_is_pinned_and_kept_by_a_compaction_is_shown_once() -> None:
+    """As it was said: what a compaction keeps may be cut. It keeps all that a developer has said, for one."""
+    scene = Reading()
+    kept = [said("rul", "developer", "msg_rule"), said("a")]
+    compaction = {
+        **SUMMARY,
+        "encrypted_content": EXPAND.compactions.close(OWNER, Compaction(summary="They met.", kept=kept)),
+    }
+    rule = said("rule", "developer")
+    talk = scene.talk(said("b"), rule, said("c"), compaction, said("d"), pinned=["msg_rule", "msg_c"])
+
+    shown = scene.shown(said("e"), conversation=talk)
+
+    assert [short(item).splitlines()[-1] for item in shown.request.input] == [
+        *("c", "They met.", "rule", "a"),
+        *("d", "e"),
+    ]
+    assert (shown.recalled, shown.dropped) == (size_of(compaction) + 2, None)
+
+
 def test_a_compaction_in_the_input_stands_for_the_thread() -> None:
     """Whoever sends one has summed it up."""
     scene = Reading(window=200)

@@ -187,13 +187,8 @@ class Context:
         )
 
     def _shown(self, owner: str, request: Request, place: Place, room: Room, chosen: Chosen) -> Shown:
-        entries: list[Entry] = []
-        items: list[Json] = []
-        for piece in (*chosen.pinned, *chosen.newest):
-            content = piece.content or {}
-            said = self.expand(owner, content) if piece.entry.kind == COMPACTION else [content]
-            entries += [piece.entry] * len(said)
-            items += said
+        told = self._told(owner, chosen)
+        items = [item for _, item in told]
         lost = unpaired(items, request.input)
         if call_id := uncalled([item for at, item in enumerate(items) if at not in lost], request.input):
             if chosen.left_out is not None:
@@ -204,13 +199,31 @@ class Context:
         kept = [item for at, item in enumerate(items) if at not in lost]
         if not room.window.sees_images:
             kept = [without_images(item) for item in kept]
-        there = {entry.position for at, entry in enumerate(entries) if at not in lost}
-        left = {entries[at].position: entries[at] for at in lost if entries[at].position not in there}
+        there = {entry.position: entry for at, (entry, _) in enumerate(told) if at not in lost}
+        left = {entry.position: entry for entry, _ in told if entry.position not in there}
         return Shown(
             request=replace(request, input=[*kept, *request.input]),
-            recalled=chosen.tokens - sum(entry.tokens for entry in left.values()),
+            recalled=sum(entry.tokens for entry in there.values()),
             dropped=_dropped(place, chosen, list(left.values())),
         )
+
+    def _told(self, owner: str, chosen: Chosen) -> list[tuple[Entry, Json]]:
+        """Return what is chosen item by item, compactions expanded.
+
+        What is pinned and kept by a compaction, too, is told once, and whole: the compaction may have cut it.
+        """
+        pinned = {piece.entry.id: piece for piece in chosen.pinned}
+        newest: list[tuple[Entry, Json]] = []
+        for piece in chosen.newest:
+            for item in self._expanded(owner, piece):
+                whole = pinned.pop(item["id"], None) if piece.entry.kind == COMPACTION else None
+                newest.append((piece.entry, (whole and whole.content) or item))
+        oldest = [(piece.entry, item) for piece in pinned.values() for item in self._expanded(owner, piece)]
+        return [*oldest, *newest]
+
+    def _expanded(self, owner: str, piece: Piece) -> list[Json]:
+        content = piece.content or {}
+        return self.expand(owner, content) if piece.entry.kind == COMPACTION else [content]
 
 
 def _held(place: Place, known: _Known) -> Mapping[str, Piece | None]:
