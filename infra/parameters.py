@@ -64,7 +64,8 @@ PARAMETERS = [
     Parameter(
         "input",
         _YES,
-        "Text, or items: messages, function calls and their outputs, reasoning, compactions.",
+        "Text, or items: messages, function calls and their outputs, reasoning, compactions. It may be left"
+        " out where something is continued: the model answers what was said last.",
         "Bye",
     ),
     Parameter("instructions", _YES, "", "Be brief."),

@@ -1,8 +1,9 @@
-"""Fit: what a model's window cannot hold is refused before it is stored."""
+"""Fit: what a model's window cannot hold is refused before it is stored, and what would leave it empty."""
 
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.compaction import divided
+from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.domain.threads import Place
@@ -10,6 +11,13 @@ from meanwhile.domain.window import stands_alone
 from meanwhile.operations.choose import Measure, Piece, Room, choose
 from meanwhile.operations.expand import Expand
 from meanwhile.operations.recall import Recall
+
+
+def no_input() -> InvalidRequest:
+    """Return the error for whoever asks nothing where nothing was said before."""
+    return InvalidRequest(
+        "Missing required parameter: 'input'.", param="input", code="missing_required_parameter"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +38,14 @@ class Fit:
         provider says so itself.
 
         Raises:
-            InvalidRequest: `context_length_exceeded`, with the numbers.
+            InvalidRequest: `context_length_exceeded`, with the numbers; or nothing is asked, and nothing was
+                said before.
         """
+        place = Place.from_json(request.place) if request.place is not None else None
+        if place is not None and not place.position and not request.input:
+            raise no_input()
         whole = self.expand.request(head.owner, request)
         room = Room(self.measure, whole)
-        place = Place.from_json(request.place) if request.place is not None else None
         if place is None and not room.window.is_known:
             return
         if not room.takes(0):
