@@ -246,6 +246,20 @@ def test_thoughts_stay_with_what_they_led_to() -> None:
     assert scene.texts(said("d"), conversation=talk) == ["b", "reasoning", "c", "d"]
 
 
+@pytest.mark.parametrize(
+    ("there", "code"),
+    [(said("too long"), "context_length_exceeded"), (called("1"), "missing_required_parameter")],
+)
+def test_no_model_is_asked_with_nothing(there: Json, code: str) -> None:
+    """Where no input is given, and nothing before can be shown: what cannot be answered says why."""
+    scene = Reading(window=5)
+    talk = scene.talk(there)
+
+    with pytest.raises(InvalidRequest) as error:
+        scene.shown(conversation=talk)
+    assert numbers(error) == (code, "input")
+
+
 # ── Compactions, images ───────────────────────────────────────────────────────────────────────────────
 
 

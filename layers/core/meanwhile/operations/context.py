@@ -7,7 +7,7 @@ from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, Unavai
 from meanwhile.domain.facts import COMPACTION, Dropped
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.threads import Entry, Place
-from meanwhile.domain.window import stands_alone, uncalled, unpaired, without_images
+from meanwhile.domain.window import no_input, stands_alone, uncalled, unpaired, without_images
 from meanwhile.operations.choose import Chosen, Measure, Piece, Room, choose
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.remembered import Memory, Remembered, Stamp
@@ -57,7 +57,8 @@ class Context:
         """Return a request as its model is shown it; takes no call for one that runs in no thread.
 
         Raises:
-            InvalidRequest: `context_length_exceeded`; or an output in its input belongs to no call.
+            InvalidRequest: `context_length_exceeded`; an output in its input belongs to no call; or nothing
+                is asked, and nothing of what was said can be shown.
             ConversationNotFound: Its thread was deleted.
             LogCorrupt: The thread cannot be read.
             Unavailable: The table or the bucket does not answer.
@@ -197,6 +198,8 @@ class Context:
                 f"No tool call found for function call output with call_id {call_id}.", param="input"
             )
         kept = [item for at, item in enumerate(items) if at not in lost]
+        if not kept and not request.input and not request.is_compaction:
+            raise no_input() if chosen.left_out is None else room.exceeded(chosen.left_out)
         if not room.window.sees_images:
             kept = [without_images(item) for item in kept]
         there = {entry.position: entry for at, (entry, _) in enumerate(told) if at not in lost}

@@ -3,21 +3,13 @@
 from dataclasses import dataclass, replace
 
 from meanwhile.domain.compaction import divided
-from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.domain.threads import Place
-from meanwhile.domain.window import stands_alone
+from meanwhile.domain.window import no_input, stands_alone
 from meanwhile.operations.choose import Measure, Piece, Room, choose
 from meanwhile.operations.expand import Expand
 from meanwhile.operations.recall import Recall
-
-
-def no_input() -> InvalidRequest:
-    """Return the error for whoever asks nothing where nothing was said before."""
-    return InvalidRequest(
-        "Missing required parameter: 'input'.", param="input", code="missing_required_parameter"
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from meanwhile.domain.compaction import last_compaction
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.ids import new_item_id
 from meanwhile.domain.request import Json, Request
-from meanwhile.operations.fit import no_input
+from meanwhile.domain.window import no_input
 from meanwhile.operations.resolve import refuse_unfit
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.body import parse_object
