@@ -320,6 +320,29 @@ def test_a_model_that_cannot_see_is_told_that_there_was_an_image() -> None:
         assert (looked["content"][1], gave["output"][0]) == (seen, seen)
 
 
+def test_images_of_megabytes_are_bounded_by_what_a_worker_can_hold() -> None:
+    """A window of them fits by its tokens, and would take the worker and all that it does with it."""
+    scene = Reading()
+    image = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * 3_000_000}
+    photos = [said(f"{number}") for number in range(9)]
+    for photo in photos:
+        photo["content"].append(image)
+    talk = scene.talk(*photos)
+
+    shown = scene.shown(said("?"), conversation=talk)
+    warm = scene.shown(said("?"), conversation=talk)
+    with pytest.raises(InvalidRequest, match="more than 24 MB") as error:
+        scene.shown(said("?"), conversation=talk, truncation="disabled")
+
+    assert [short(item) for item in shown.request.input] == [
+        *(f"{number}image" for number in range(2, 9)),
+        "?",
+    ]
+    assert shown.dropped == Dropped(2, 2 * 6, 0, 1)
+    assert (warm.request.input[:-1], warm.dropped) == (shown.request.input[:-1], shown.dropped)
+    assert numbers(error) == ("context_length_exceeded", "input")
+
+
 def test_a_call_that_a_compaction_keeps_is_left_out_without_the_rest_of_it() -> None:
     """The compaction itself is shown, and counts: nothing of the thread was dropped."""
     scene = Reading()

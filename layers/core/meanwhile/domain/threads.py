@@ -178,12 +178,14 @@ class Entry:
     parent_version: int | None = None
     deleted: bool = False
     """It keeps its position, and has no content any more."""
+    size: int = field(default=0, compare=False)
+    """Bytes of its content, as it is stored."""
     kept: Any = field(default=None, compare=False, repr=False)
     """Where its content lies: for the store that gave the entry."""
 
     def without_content(self) -> "Entry":
         """Return what is left of it once it is deleted."""
-        return replace(self, tokens=0, deleted=True, kept=None)
+        return replace(self, tokens=0, deleted=True, size=0, kept=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ class Context:
         chosen = self._chosen(owner, place, room, known)
         if chosen.left_out is not None and request.truncation != "auto":
             raise room.exceeded(chosen.left_out)
-        if not room.takes(chosen.tokens):
+        if not room.takes(chosen.tokens, chosen.size):
             raise room.exceeded(max(chosen.tokens, chosen.left_out or 0))
         chosen = self._opened(owner, place, chosen)
         if known.stamp:
