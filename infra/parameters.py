@@ -66,7 +66,8 @@ PARAMETERS = [
         _YES,
         "Text, or items: messages, function calls and their outputs, reasoning, compactions. Messages"
         " and outputs hold text, images (`image_url`) and files (`file_data` with `filename`: text in UTF-8,"
-        " and PDFs for models that read them); `file_id` and `file_url` are not available yet.",
+        " and PDFs for models that read them); `file_id` and `file_url` are not available yet."
+        " It may be left out where something is continued: the model answers what was said last.",
         "Bye",
     ),
     Parameter("instructions", _YES, "", "Be brief."),

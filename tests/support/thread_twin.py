@@ -1,5 +1,6 @@
 """The stores of threads in memory: what the table does in a few lines, to test against and beside it."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -315,6 +316,7 @@ def _entry(item: NewItem, position: int) -> Entry:
         position=position,
         version=item.version,
         parent_version=item.parent_version,
+        size=len(json.dumps(item.content)),
         kept=item.content,
     )
 

@@ -1,8 +1,10 @@
 """What is as long, or as many, as a caller may make it: it fits into the table, or is refused before."""
 
+import secrets
+
 import pytest
 
-from meanwhile.domain.threads import Place
+from meanwhile.domain.threads import NewItem, Place
 from meanwhile.operations.resolve import MAX_INPUT
 from tests.integration.threads.conftest import Library
 from tests.support.thread_machine import OWNER, new_item, text_of
@@ -42,3 +44,16 @@ def test_more_than_fits_beside_its_own_description_lies_in_the_bucket(library: L
     assert batch.in_bucket
     [content] = library.threads.log.open(OWNER, batch.entries[-1:])
     assert text_of(content).startswith("2999")
+
+
+def test_every_item_says_how_large_it_is_without_being_opened(library: Library) -> None:
+    """By which the worker bounds what it holds: in the table as in the bucket."""
+    photo = {"id": "msg_1", "type": "message", "content": [{"image_url": secrets.token_hex(200_000)}]}
+    items = [new_item("short"), NewItem(content=photo, tokens=85)]
+
+    library.threads.log.append(OWNER, "thr_1", 0, items, "nonce", findable=False)
+
+    [batch] = library.threads.log.up(OWNER, "thr_1", start=0, items=2)
+    short, long = (entry.size for entry in batch.entries)
+    assert short < 400
+    assert 200_000 < long < 400_000

@@ -243,7 +243,14 @@ async def test_it_opens_no_more_once_its_owner_is_deleted(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [("provider_rejected", 400), ("provider_error", 500), ("deadline_exceeded", 500)]
+    ("code", "status"),
+    [
+        ("provider_rejected", 400),
+        ("invalid_request", 400),
+        ("conversation_not_found", 400),
+        ("provider_error", 500),
+        ("deadline_exceeded", 500),
+    ],
 )
 async def test_what_fails_soon_has_a_status_of_its_own(
     sdk: Any, world: World, code: str, status: int

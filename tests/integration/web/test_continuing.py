@@ -1,5 +1,6 @@
 """`conversation` and `previous_response_id` on a create call: what is locked, joined and said."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -82,6 +83,43 @@ async def test_every_form_of_a_response_says_what_it_continues(http: httpx.Async
         assert ended["status"] == "completed"
         for shown in (made, polled, ended, *inside):
             assert {name: shown[name] for name in named} == named
+
+
+@pytest.mark.parametrize("way", ["conversation", "previous_response_id"])
+async def test_what_was_said_last_can_be_answered_without_more_input(
+    way: str, http: httpx.AsyncClient, world: World
+) -> None:
+    """SDKs need not send any: the question may have been added to the conversation before."""
+    question = {"role": "user", "content": "Reply with exactly: yes"}
+    first = await asked(http, input=[question])
+    world.finish(first, "Good day")
+    it = first if way == "previous_response_id" else await talk(http, items=[question])
+
+    got = await http.post("/responses", json={"model": "simulator-fast", "background": True, way: it})
+    await asyncio.to_thread(world.work, got.json()["id"])
+
+    answer = (await http.get(f"/responses/{got.json()['id']}")).json()
+    assert answer["status"] == "completed"
+    assert answer["output"][0]["content"][0]["text"] == "yes"
+    assert (await http.get(f"/responses/{answer['id']}/input_items")).json()["data"] == []
+    again = await asked(http, previous_response_id=answer["id"])
+    assert wiring.read()("local", again)["previous_response_id"] == answer["id"]
+    if way == "conversation":
+        assert await said(http, it) == ["Reply with exactly: yes", "yes"]
+
+
+async def test_nothing_can_be_answered_where_nothing_was_said(http: httpx.AsyncClient) -> None:
+    """And nobody is kept out for having tried."""
+    it = await talk(http)
+
+    refused = await http.post("/responses", json={"model": "simulator", "conversation": it})
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["param"], error["code"]) == (
+        *(400, "input"),
+        "missing_required_parameter",
+    )
+    assert holder_of(it) is None
 
 
 @pytest.mark.parametrize("call", ["list", "ids", "get", "delete", "edit", "fork"])

@@ -1,6 +1,7 @@
 """Conversations over HTTP: made, found, described, branched off and deleted."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -312,6 +313,21 @@ async def test_what_shares_nothing_still_names_what_it_branched_off(http: httpx.
         assert (await http.get(f"/conversations/{made_of['id']}")).json() == made_of
     await http.delete(f"/conversations/{it['id']}")
     assert await item_ids(http, branch["id"]) == [first]
+
+
+async def test_an_edit_that_is_edited_names_the_edit(http: httpx.AsyncClient) -> None:
+    """Version 3 replaces 2, which is there and nowhere else; a fork of a fork names that, too."""
+    it = await made(http, items=[HELLO, HELLO])
+    (first, second) = await item_ids(http, it["id"])
+    edits = [it]
+    for _ in range(3):
+        url = f"/conversations/{edits[-1]['id']}/items/{second}"
+        edits.append((await http.post(url, json={"item": HELLO})).json()["conversation"])
+    fork = (await http.post(f"/conversations/{edits[-1]['id']}/fork", json={"after": first})).json()
+
+    for parent, branch in pairwise([*edits, fork]):
+        assert branch["parent"] == {"id": parent["id"]}
+        assert await item_ids(http, branch["id"]) == ([first] if branch is fork else [first, second])
 
 
 async def test_a_fork_behind_what_is_not_there_is_refused(http: httpx.AsyncClient) -> None:

@@ -102,6 +102,19 @@ async def test_a_count_takes_in_what_is_continued(http: httpx.AsyncClient, world
     assert everything(world) == before
 
 
+async def test_a_count_takes_in_an_answer_as_soon_as_it_has_ended(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """Its reader counts before whoever ended it has put it into the conversation."""
+    talk = await made(http)
+    asked = {"model": SMALL, "input": "one two three", "conversation": talk, "background": True}
+    response = (await http.post("/responses", json=asked)).json()["id"]
+    world.finish(response, "four five six", mend=False)
+
+    spoken = [{"role": "user", "content": "one two three"}, {"role": "assistant", "content": "four five six"}]
+    assert await counted(http, conversation=talk) == await counted(http, input=spoken)
+
+
 async def test_a_count_of_what_does_not_fit_is_of_what_is_left_or_of_all(http: httpx.AsyncClient) -> None:
     """As `truncation` says: `auto` sends less."""
     talk = await made(http, WORDS + WORDS[:500], "one two three")

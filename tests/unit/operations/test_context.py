@@ -247,6 +247,20 @@ def test_thoughts_stay_with_what_they_led_to() -> None:
     assert scene.texts(said("d"), conversation=talk) == ["b", "reasoning", "c", "d"]
 
 
+@pytest.mark.parametrize(
+    ("there", "code"),
+    [(said("too long"), "context_length_exceeded"), (called("1"), "missing_required_parameter")],
+)
+def test_no_model_is_asked_with_nothing(there: Json, code: str) -> None:
+    """Where no input is given, and nothing before can be shown: what cannot be answered says why."""
+    scene = Reading(window=5)
+    talk = scene.talk(there)
+
+    with pytest.raises(InvalidRequest) as error:
+        scene.shown(conversation=talk)
+    assert numbers(error) == (code, "input")
+
+
 # ── Compactions, images ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -261,6 +275,26 @@ def test_a_compaction_stands_for_everything_before_it() -> None:
     assert (first, rest) == ("a", ["c", "d"])
     assert summary.endswith("They met.")
     assert shown.dropped is None
+
+
+def test_what_is_pinned_and_kept_by_a_compaction_is_shown_once() -> None:
+    """As it was said: what a compaction keeps may be cut. It keeps all that a developer has said, for one."""
+    scene = Reading()
+    kept = [said("rul", "developer", "msg_rule"), said("a")]
+    compaction = {
+        **SUMMARY,
+        "encrypted_content": EXPAND.compactions.close(OWNER, Compaction(summary="They met.", kept=kept)),
+    }
+    rule = said("rule", "developer")
+    talk = scene.talk(said("b"), rule, said("c"), compaction, said("d"), pinned=["msg_rule", "msg_c"])
+
+    shown = scene.shown(said("e"), conversation=talk)
+
+    assert [short(item).splitlines()[-1] for item in shown.request.input] == [
+        *("c", "They met.", "rule", "a"),
+        *("d", "e"),
+    ]
+    assert (shown.recalled, shown.dropped) == (size_of(compaction) + 2, None)
 
 
 def test_a_compaction_in_the_input_stands_for_the_thread() -> None:
@@ -301,6 +335,29 @@ def test_a_model_that_reads_no_files_is_told_that_there_was_one() -> None:
         read = PDF if reads else {"type": "input_text", "text": note}
         assert looked["content"][1:] == [read, file_of("# Notes"), IMAGE]
         assert gave["output"] == [read]
+
+
+def test_images_of_megabytes_are_bounded_by_what_a_worker_can_hold() -> None:
+    """A window of them fits by its tokens, and would take the worker and all that it does with it."""
+    scene = Reading()
+    image = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * 3_000_000}
+    photos = [said(f"{number}") for number in range(9)]
+    for photo in photos:
+        photo["content"].append(image)
+    talk = scene.talk(*photos)
+
+    shown = scene.shown(said("?"), conversation=talk)
+    warm = scene.shown(said("?"), conversation=talk)
+    with pytest.raises(InvalidRequest, match="more than 24 MB") as error:
+        scene.shown(said("?"), conversation=talk, truncation="disabled")
+
+    assert [short(item) for item in shown.request.input] == [
+        *(f"{number}image" for number in range(2, 9)),
+        "?",
+    ]
+    assert shown.dropped == Dropped(2, 2 * 6, 0, 1)
+    assert (warm.request.input[:-1], warm.dropped) == (shown.request.input[:-1], shown.dropped)
+    assert numbers(error) == ("context_length_exceeded", "input")
 
 
 def test_a_call_that_a_compaction_keeps_is_left_out_without_the_rest_of_it() -> None:

@@ -126,6 +126,31 @@ def test_words_between_a_call_and_its_output_join_the_call() -> None:
     assert seen[1]["role"] == "tool"
 
 
+def test_an_output_stands_behind_its_call_whatever_was_said_in_between() -> None:
+    """A conversation may hold them apart for ever; servers refuse all that follows such a pair."""
+    seen = messages(
+        call("1"),
+        call("2"),
+        output("2"),
+        message("assistant", "Wait."),
+        message("user", "Well?"),
+        output("1"),
+    )
+
+    assert [each.get("tool_call_id", each["content"]) for each in seen] == [None, "2", "1", "Wait.", "Well?"]
+    assert [each["id"] for each in seen[0]["tool_calls"]] == ["1", "2"]
+
+
+def test_an_output_that_came_twice_is_told_once_as_it_was_last() -> None:
+    """Servers refuse two for one call; and the same id in another round is another call."""
+    seen = messages(
+        *(call("1"), output("1", "rain"), output("1", "snow"), message("user", "And now?")),
+        *(call("1"), output("1", "sun")),
+    )
+
+    assert [each["content"] for each in seen] == [None, "snow", "And now?", None, "sun"]
+
+
 def test_calls_of_two_rounds_stay_apart() -> None:
     """The second call was made knowing the first one's output."""
     seen = messages(call("1"), output("1"), call("2"), output("2"))

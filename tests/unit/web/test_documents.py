@@ -132,7 +132,7 @@ def test_limits_are_in_the_document() -> None:
     (tokens, _) = body["properties"]["max_output_tokens"]["anyOf"]
     (metadata, _) = body["properties"]["metadata"]["anyOf"]
 
-    assert body["required"] == ["model", "input"]
+    assert body["required"] == ["model"]
     assert body["additionalProperties"] is False
     assert tokens["minimum"] == 16
     assert metadata["maxProperties"] == 16

@@ -85,10 +85,10 @@ class Path:
         return Stretch(self.stretches[-2].thread, self.start) if len(self.stretches) > 1 else None
 
     def branch(self, thread: str, at: int) -> "Path":
-        """Return the path of a thread that shares what is before `at`; if nothing is, it names its parent."""
-        shared = [each for each in self.stretches if each.start < at]
-        nothing = [each for each in self.stretches if each.start == at][-1:]
-        return Path((*(shared or nothing), Stretch(thread, at)))
+        """Return the path of a thread that shares what is before `at`; this one is its parent in any case."""
+        shared = [Stretch(span.thread, span.start) for span in self.spans(at)][::-1]
+        parent = () if shared and shared[-1].thread == self.thread else (Stretch(self.thread, at),)
+        return Path((*shared, *parent, Stretch(thread, at)))
 
     def spans(self, end: int | None = None) -> Iterator[Span]:
         """Yield the parts of the path before position `end`, the newest first."""
@@ -178,12 +178,14 @@ class Entry:
     parent_version: int | None = None
     deleted: bool = False
     """It keeps its position, and has no content any more."""
+    size: int = field(default=0, compare=False)
+    """Bytes of its content, as it is stored."""
     kept: Any = field(default=None, compare=False, repr=False)
     """Where its content lies: for the store that gave the entry."""
 
     def without_content(self) -> "Entry":
         """Return what is left of it once it is deleted."""
-        return replace(self, tokens=0, deleted=True, kept=None)
+        return replace(self, tokens=0, deleted=True, size=0, kept=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

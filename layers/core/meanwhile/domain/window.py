@@ -107,6 +107,13 @@ class Window:
         )
 
 
+def no_input() -> InvalidRequest:
+    """Return the error for whoever asks nothing where nothing was said before."""
+    return InvalidRequest(
+        "Missing required parameter: 'input'.", param="input", code="missing_required_parameter"
+    )
+
+
 def stands_alone(request: Request) -> bool:
     """Whether nothing before a request is shown: it is in no thread, or its own input sums that up."""
     return request.place is None or any(item["type"] == COMPACTION for item in request.input)

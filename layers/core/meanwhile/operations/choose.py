@@ -10,6 +10,10 @@ from meanwhile.domain.request import Json, Request
 from meanwhile.domain.threads import Entry
 from meanwhile.domain.window import Window
 
+MOST_BYTES = 24_000_000
+"""Of what is shown of a thread, as it is stored. An image of megabytes is a thousand tokens: a window of them
+would take a worker's memory many times over, and all answers that are in it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
@@ -32,15 +36,23 @@ class Room:
         self._request = request
         self._is_counted = False
 
-    def takes(self, tokens: int) -> bool:
-        """Whether so many tokens fit beside the request's own."""
+    def takes(self, tokens: int, size: int = 0) -> bool:
+        """Whether so many tokens fit beside the request's own, and so many bytes into the worker."""
+        if size > MOST_BYTES:
+            return False
         if self.own + tokens > self.window.room and not self._is_counted:
             self.own, self._is_counted = self._count(self._request), True
         return self.own + tokens <= self.window.room
 
     def exceeded(self, before: int) -> InvalidRequest:
-        """Return the error for so many tokens that do not fit."""
-        self.takes(self.window.room + 1)
+        """Return the error for so many tokens that do not fit, or, if they do, for their bytes."""
+        if self.takes(before):
+            return InvalidRequest(
+                f"What this continues is more than {MOST_BYTES // 10**6} MB, as it is stored: no model can be"
+                " shown that at once.",
+                param="input",
+                code="context_length_exceeded",
+            )
         return self.window.exceeded(own=self.own, before=before)
 
 
@@ -66,6 +78,11 @@ class Chosen:
     def tokens(self) -> int:
         """What they cost to read."""
         return sum(piece.entry.tokens for piece in (*self.pinned, *self.newest))
+
+    @property
+    def size(self) -> int:
+        """Their bytes, as they are stored."""
+        return sum(piece.entry.size for piece in (*self.pinned, *self.newest))
 
     @property
     def is_compacted(self) -> bool:
@@ -94,9 +111,11 @@ def choose(
     always = {piece.entry.position for piece in reserved}
     run: list[Piece] = []
     tokens, beyond = sum(piece.entry.tokens for piece in reserved), None
+    size = sum(piece.entry.size for piece in reserved)
     for piece in pieces:
-        tokens += 0 if piece.entry.position in always else piece.entry.tokens
-        if not room.takes(tokens):
+        if piece.entry.position not in always:
+            tokens, size = tokens + piece.entry.tokens, size + piece.entry.size
+        if not room.takes(tokens, size):
             beyond = piece.entry
             break
         run.append(piece)
@@ -109,14 +128,15 @@ def choose(
     always = {piece.entry.position for piece in kept}
     first = [piece for piece in kept if piece.entry.position not in shown]
     spent = sum(piece.entry.tokens for piece in (*first, *run))
+    size = sum(piece.entry.size for piece in (*first, *run))
     tokens = max(tokens, spent)
-    while run and not room.takes(spent):
+    while run and not room.takes(spent, size):
         last = run.pop()
         beyond = last.entry
         if last.entry.position in always:
             first.append(last)  # it costs what it did
         else:
-            spent -= last.entry.tokens
+            spent, size = spent - last.entry.tokens, size - last.entry.size
     first.sort(key=lambda piece: piece.entry.position)
     return Chosen(
         pinned=tuple(first),

@@ -7,7 +7,7 @@ from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, Unavai
 from meanwhile.domain.facts import COMPACTION, Dropped
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.threads import Entry, Place
-from meanwhile.domain.window import stands_alone, uncalled, unpaired
+from meanwhile.domain.window import no_input, stands_alone, uncalled, unpaired
 from meanwhile.operations.choose import Chosen, Measure, Piece, Room, choose
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.remembered import Memory, Remembered, Stamp
@@ -57,7 +57,8 @@ class Context:
         """Return a request as its model is shown it; takes no call for one that runs in no thread.
 
         Raises:
-            InvalidRequest: `context_length_exceeded`; or an output in its input belongs to no call.
+            InvalidRequest: `context_length_exceeded`; an output in its input belongs to no call; or nothing
+                is asked, and nothing of what was said can be shown.
             ConversationNotFound: Its thread was deleted.
             LogCorrupt: The thread cannot be read.
             Unavailable: The table or the bucket does not answer.
@@ -69,7 +70,7 @@ class Context:
         chosen = self._chosen(owner, place, room, known)
         if chosen.left_out is not None and request.truncation != "auto":
             raise room.exceeded(chosen.left_out)
-        if not room.takes(chosen.tokens):
+        if not room.takes(chosen.tokens, chosen.size):
             raise room.exceeded(max(chosen.tokens, chosen.left_out or 0))
         chosen = self._opened(owner, place, chosen)
         if known.stamp:
@@ -187,13 +188,8 @@ class Context:
         )
 
     def _shown(self, owner: str, request: Request, place: Place, room: Room, chosen: Chosen) -> Shown:
-        entries: list[Entry] = []
-        items: list[Json] = []
-        for piece in (*chosen.pinned, *chosen.newest):
-            content = piece.content or {}
-            said = self.expand(owner, content) if piece.entry.kind == COMPACTION else [content]
-            entries += [piece.entry] * len(said)
-            items += said
+        told = self._told(owner, chosen)
+        items = [item for _, item in told]
         lost = unpaired(items, request.input)
         if call_id := uncalled([item for at, item in enumerate(items) if at not in lost], request.input):
             if chosen.left_out is not None:
@@ -202,13 +198,33 @@ class Context:
                 f"No tool call found for function call output with call_id {call_id}.", param="input"
             )
         kept = room.window.readable([item for at, item in enumerate(items) if at not in lost])
-        there = {entry.position for at, entry in enumerate(entries) if at not in lost}
-        left = {entries[at].position: entries[at] for at in lost if entries[at].position not in there}
+        if not kept and not request.input and not request.is_compaction:
+            raise no_input() if chosen.left_out is None else room.exceeded(chosen.left_out)
+        there = {entry.position: entry for at, (entry, _) in enumerate(told) if at not in lost}
+        left = {entry.position: entry for entry, _ in told if entry.position not in there}
         return Shown(
             request=replace(request, input=[*kept, *request.input]),
-            recalled=chosen.tokens - sum(entry.tokens for entry in left.values()),
+            recalled=sum(entry.tokens for entry in there.values()),
             dropped=_dropped(place, chosen, list(left.values())),
         )
+
+    def _told(self, owner: str, chosen: Chosen) -> list[tuple[Entry, Json]]:
+        """Return what is chosen item by item, compactions expanded.
+
+        What is pinned and kept by a compaction, too, is told once, and whole: the compaction may have cut it.
+        """
+        pinned = {piece.entry.id: piece for piece in chosen.pinned}
+        newest: list[tuple[Entry, Json]] = []
+        for piece in chosen.newest:
+            for item in self._expanded(owner, piece):
+                whole = pinned.pop(item["id"], None) if piece.entry.kind == COMPACTION else None
+                newest.append((piece.entry, (whole and whole.content) or item))
+        oldest = [(piece.entry, item) for piece in pinned.values() for item in self._expanded(owner, piece)]
+        return [*oldest, *newest]
+
+    def _expanded(self, owner: str, piece: Piece) -> list[Json]:
+        content = piece.content or {}
+        return self.expand(owner, content) if piece.entry.kind == COMPACTION else [content]
 
 
 def _held(place: Place, known: _Known) -> Mapping[str, Piece | None]:

@@ -1,6 +1,5 @@
 """Count input: how many tokens a request would cost to read, with what it continues."""
 
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -37,13 +36,18 @@ class CountInput:
         return self.context.tokens(owner, request, place)
 
     def _left(self, whole: Request, before: int) -> int:
-        """Return what a request costs to read, of whose input so many items stand before its own."""
+        """Return what a request costs to read, of whose input so many items stand before its own.
+
+        Each item is counted once: a count is the sum of the items' and of what stands around them.
+        """
         if whole.truncation != "auto" or not before:
             return self.count(whole)
-        room = self.context.measure.window(whole).room
-
-        def left_from(first: int) -> int:
-            return self.count(replace(whole, input=whole.input[first:]))
-
-        fitting = bisect_left(range(before), True, key=lambda first: left_from(first) <= room)
-        return left_from(fitting)
+        bare = Request(model=whole.model, input=[])
+        around, room = self.count(bare), self.context.measure.window(whole).room
+        total = self.count(replace(whole, input=whole.input[before:]))
+        for item in reversed(whole.input[:before]):
+            more = self.count(replace(bare, input=[item])) - around
+            if total + more > room:
+                break
+            total += more
+        return total

@@ -1,4 +1,4 @@
-"""Fit: what a model's window cannot hold is refused before it is stored."""
+"""Fit: what a model's window cannot hold is refused before it is stored, and what would leave it empty."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ from meanwhile.domain.compaction import divided
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.domain.threads import Place
-from meanwhile.domain.window import stands_alone
+from meanwhile.domain.window import no_input, stands_alone
 from meanwhile.operations.choose import Measure, Piece, Room, choose
 from meanwhile.operations.expand import Expand
 from meanwhile.operations.recall import Recall
@@ -30,11 +30,14 @@ class Fit:
         provider says so itself.
 
         Raises:
-            InvalidRequest: `context_length_exceeded`, with the numbers.
+            InvalidRequest: `context_length_exceeded`, with the numbers; or nothing is asked, and nothing was
+                said before.
         """
+        place = Place.from_json(request.place) if request.place is not None else None
+        if place is not None and not place.position and not request.input:
+            raise no_input()
         whole = self.expand.request(head.owner, request)
         room = Room(self.measure, whole)
-        place = Place.from_json(request.place) if request.place is not None else None
         if place is None and not room.window.is_known:
             return
         if not room.takes(0):

@@ -89,6 +89,7 @@ class Resolve:
                 head = known[request.conversation]
             except (KeyError, OwnerDeleted) as error:
                 raise ConversationNotFound(request.conversation, param="conversation") from error
+            self.lock.settle(head)
             tip, _ = self.recall.tip(owner, head.id, head.reached, "")
             return Place(path=head.path, position=tip.position, tokens=tip.tokens), []
         if request.previous_response_id is None:

@@ -1,6 +1,7 @@
 """A request in the words of the chat completions API."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from meanwhile.domain.errors import ProviderRejected
@@ -48,20 +49,36 @@ def messages_of(request: Request) -> list[Json]:
     conversation = _Conversation()
     if request.instructions:
         conversation.messages.append({"role": "system", "content": request.instructions})
-    for item in request.input:
+    answers = _answers(request.input)
+    for at, item in enumerate(request.input):
         match item.get("type", "message"):
             case "message":
                 conversation.add_message(item)
             case "function_call":
-                conversation.add_call(item)
+                conversation.add_call(item, answers.get(at))
             case "function_call_output":
                 conversation.add_output(item)
             case "reasoning":
                 pass  # this API has no place for thoughts of earlier turns
             case _:
                 raise ProviderRejected("The upstream cannot be sent one of the input's item types.")
-    conversation.show()
+    conversation.close()
     return conversation.messages
+
+
+def _answers(items: Sequence[Json]) -> dict[int, tuple[int, Json]]:
+    """Return which output answers which call, by the places of both: of several for one call the last.
+
+    Ids tell calls of one round apart; other rounds may have the same.
+    """
+    calls: dict[Any, int] = {}
+    answers: dict[int, tuple[int, Json]] = {}
+    for at, item in enumerate(items):
+        if item.get("type") == "function_call":
+            calls[item.get("call_id")] = at
+        elif item.get("type") == "function_call_output" and item.get("call_id") in calls:
+            answers[calls[item.get("call_id")]] = (at, item)
+    return answers
 
 
 def _opened(beginning: str, entry: ModelEntry) -> Json:
@@ -75,6 +92,9 @@ class _Conversation:
 
     def __init__(self) -> None:
         self.messages: list[Json] = []
+        self._called: set[Any] = set()
+        self._answers: list[tuple[int, Json]] = []
+        """Of the calls in the last message, each with its place in the input."""
         self._to_show: list[Json] = []
 
     def add_message(self, item: Mapping[str, Any]) -> None:
@@ -87,17 +107,19 @@ class _Conversation:
             if calling is not None:
                 calling["content"] = (calling.get("content") or "") + text
                 return
-            self.show()
+            self._show()
             self.messages.append({"role": "assistant", "content": text})
             return
-        self.show()
+        self.close()
         # "developer" is OpenAI's newer name; "system" is understood everywhere.
         role = "user" if item.get("role", "user") == "user" else "system"
         self.messages.append({"role": role, "content": _content_of(_parts_of(item.get("content")))})
 
-    def add_call(self, item: Mapping[str, Any]) -> None:
-        """Add a call to the assistant's last message, or begin one."""
-        self.show()
+    def add_call(self, item: Mapping[str, Any], answer: tuple[int, Json] | None) -> None:
+        """Add a call to the assistant's last message, or begin one; its answer follows, wherever it was."""
+        self._show()
+        self._called.add(item.get("call_id"))
+        self._answers += [answer] if answer is not None else []
         if not self.messages or self.messages[-1]["role"] != "assistant":
             self.messages.append({"role": "assistant", "content": None})
         function = {"name": item.get("name"), "arguments": item.get("arguments") or "{}"}
@@ -105,7 +127,23 @@ class _Conversation:
         self.messages[-1].setdefault("tool_calls", []).append(call)
 
     def add_output(self, item: Mapping[str, Any]) -> None:
-        """Add what a function returned; images and PDFs wait, since only a user can show them here."""
+        """Add what a function returned, with what was returned to the calls beside it, and once."""
+        self._add_answers()
+        if item.get("call_id") not in self._called:
+            self._add_output(item)
+
+    def close(self) -> None:
+        """Add what belongs to the calls before, so that something else may follow."""
+        self._add_answers()
+        self._show()
+
+    def _add_answers(self) -> None:
+        answers, self._answers = sorted(self._answers, key=itemgetter(0)), []
+        for _, item in answers:
+            self._add_output(item)
+
+    def _add_output(self, item: Mapping[str, Any]) -> None:
+        """Add an output; its images and PDFs wait, since only a user can show them here."""
         parts = _parts_of(item.get("output"))
         shown = [part for part in parts if _is_shown(part)]
         texts = [part for part in parts if not _is_shown(part)]
@@ -114,7 +152,7 @@ class _Conversation:
         self.messages.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
         self._to_show += [_content_part(part) for part in shown]
 
-    def show(self) -> None:
+    def _show(self) -> None:
         """Add the images and PDFs of the outputs before, in a message of their own."""
         if self._to_show:
             self.messages.append({"role": "user", "content": self._to_show})

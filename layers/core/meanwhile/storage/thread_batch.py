@@ -74,6 +74,7 @@ def entries_of(row: Part, first: int) -> Iterator[Entry]:
             version=version,
             parent_version=parent_version,
             deleted=bool(deleted),
+            size=length,
         )
         place = where(first, row.nonce or "", entry)
         kept: Kept | None = None

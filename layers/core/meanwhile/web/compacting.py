@@ -30,6 +30,8 @@ _REFUSALS = {
     "provider_rejected",
     "model_not_found",
     "context_length_exceeded",
+    "conversation_not_found",
+    "invalid_request",
     NOTHING_TO_COMPACT,
     _CANCELLED["code"],
 }

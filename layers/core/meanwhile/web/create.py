@@ -15,6 +15,7 @@ from meanwhile.domain.compaction import last_compaction
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.ids import new_item_id
 from meanwhile.domain.request import Json, Request
+from meanwhile.domain.window import no_input
 from meanwhile.operations.resolve import refuse_unfit
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.body import parse_object
@@ -63,8 +64,10 @@ def to_asked(raw: bytes, catalogue: Catalogue) -> tuple[Request, bytes]:
         InvalidRequest: Something is wrong with it; `param` names what.
     """
     body = parse_object(raw)
-    request = _read(checked(CreateResponse, body), catalogue)
-    return request, _digest(body)
+    wanted = checked(CreateResponse, body)
+    if wanted.input is None and wanted.conversation is None and wanted.previous_response_id is None:
+        raise no_input()
+    return _read(wanted, catalogue), _digest(body)
 
 
 def to_compact(raw: bytes, catalogue: Catalogue) -> tuple[Request, bytes]:
@@ -76,9 +79,7 @@ def to_compact(raw: bytes, catalogue: Catalogue) -> tuple[Request, bytes]:
     body = parse_object(raw)
     wanted = checked(CompactResponse, body)
     if wanted.input is None and wanted.previous_response_id is None:
-        raise InvalidRequest(
-            "Missing required parameter: 'input'.", param="input", code="missing_required_parameter"
-        )
+        raise no_input()
     request = Request(
         model=wanted.model,
         input=_items(wanted.input, is_whole=wanted.previous_response_id is None, open_calls=True),

@@ -107,7 +107,6 @@ class CreateResponse(CountInputTokens):
     """What to answer, by which model, and how. Null means the default."""
 
     model: ModelId
-    input: Input
     background: bool | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
