@@ -10,8 +10,9 @@ import botocore.httpsession
 import pytest
 
 from meanwhile.domain.ids import new_id
+from meanwhile.domain.paths import CONVERSATION, Path
 from meanwhile.domain.request import Request
-from meanwhile.domain.threads import CONVERSATION, About, NewItem, Path, Place, ThreadHead
+from meanwhile.domain.threads import About, NewItem, Place, ThreadHead
 from meanwhile.domain.window import Window
 from meanwhile.operations.choose import Measure
 from meanwhile.operations.context import Context

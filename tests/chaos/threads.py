@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from meanwhile.domain.errors import ServiceError
+from meanwhile.domain.paths import Path
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Record
-from meanwhile.domain.threads import Path, Place
+from meanwhile.domain.threads import Place
 from meanwhile.operations.join import JOINING
 from meanwhile.operations.recall import Recall
 from tests.chaos.world import World

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from meanwhile.domain.compaction import Compaction
+from meanwhile.domain.paths import Path
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
-from meanwhile.domain.threads import NewItem, Path, Place
+from meanwhile.domain.threads import NewItem, Place
 from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.join import Join
 from meanwhile.operations.recall import Recall

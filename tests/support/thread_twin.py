@@ -9,17 +9,10 @@ from typing import Any, cast
 from meanwhile.domain.attempt import Making
 from meanwhile.domain.errors import SlotTaken
 from meanwhile.domain.ids import HEX_DIGITS, shard_of
+from meanwhile.domain.paths import CONVERSATION
 from meanwhile.domain.request import Json
 from meanwhile.domain.response import SHARDS
-from meanwhile.domain.threads import (
-    CONVERSATION,
-    About,
-    Entry,
-    NewItem,
-    Reached,
-    ThreadBatch,
-    ThreadHead,
-)
+from meanwhile.domain.threads import About, Entry, NewItem, Reached, ThreadBatch, ThreadHead
 from meanwhile.storage.stores import Threads
 from meanwhile.storage.thread_birth import ThreadBirth
 from meanwhile.storage.thread_burial import ThreadBurial

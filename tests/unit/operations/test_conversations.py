@@ -14,9 +14,10 @@ from meanwhile.domain.errors import (
     VersionConflict,
 )
 from meanwhile.domain.ids import new_id
+from meanwhile.domain.paths import Stretch
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Status
-from meanwhile.domain.threads import Place, Stretch, chain_of
+from meanwhile.domain.threads import Place, chain_of
 from meanwhile.operations.conversations import Wanted
 from meanwhile.operations.conversing import Conversing
 from meanwhile.operations.ending import Ending

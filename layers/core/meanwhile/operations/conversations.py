@@ -15,7 +15,8 @@ from meanwhile.domain.errors import (
     VersionConflict,
 )
 from meanwhile.domain.ids import new_id
-from meanwhile.domain.threads import CONVERSATION, About, NewItem, Path, Stretch, ThreadHead
+from meanwhile.domain.paths import CONVERSATION, Path, Stretch
+from meanwhile.domain.threads import About, NewItem, ThreadHead
 from meanwhile.operations.make import Make
 from meanwhile.storage.stores import Threads
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from meanwhile.domain.answer import Answer
 from meanwhile.domain.errors import ConversationNotFound, LogCorrupt, SlotTaken, Unavailable
+from meanwhile.domain.paths import Path
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
-from meanwhile.domain.threads import NewItem, Path, Place, Reached, ThreadHead, chain_of, items_of
+from meanwhile.domain.threads import NewItem, Place, Reached, ThreadHead, chain_of, items_of
 from meanwhile.operations.recall import Recall
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Threads

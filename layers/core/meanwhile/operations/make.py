@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from meanwhile.domain.errors import SlotTaken, Unavailable
 from meanwhile.domain.ids import new_nonce
-from meanwhile.domain.threads import About, NewItem, Path, ThreadHead
+from meanwhile.domain.paths import Path
+from meanwhile.domain.threads import About, NewItem, ThreadHead
 from meanwhile.storage.stores import Threads
 
 

@@ -5,18 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from meanwhile.domain.errors import ConversationNotFound
+from meanwhile.domain.paths import Path, Span
 from meanwhile.domain.request import Json
-from meanwhile.domain.threads import (
-    Entry,
-    Path,
-    Place,
-    Reached,
-    Span,
-    ThreadBatch,
-    checked_above,
-    checked_below,
-    missing,
-)
+from meanwhile.domain.threads import Entry, Place, Reached, ThreadBatch, checked_above, checked_below, missing
 from meanwhile.storage.stores import Threads
 
 _PAGE = 50

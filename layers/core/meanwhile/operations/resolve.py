@@ -15,16 +15,10 @@ from meanwhile.domain.errors import (
     Unavailable,
 )
 from meanwhile.domain.ids import new_item_id
+from meanwhile.domain.paths import Path
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
-from meanwhile.domain.threads import (
-    CHAIN,
-    MAX_ITEMS,
-    Path,
-    Place,
-    Reached,
-    chain_of,
-)
+from meanwhile.domain.threads import CHAIN, MAX_ITEMS, Place, Reached, chain_of
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import JOINING, Join
 from meanwhile.operations.lock import Lock

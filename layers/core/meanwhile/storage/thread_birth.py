@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from meanwhile.domain.attempt import Making
 from meanwhile.domain.ids import HEX_DIGITS
-from meanwhile.domain.threads import CONVERSATION, About, NewItem, ThreadHead
+from meanwhile.domain.paths import CONVERSATION
+from meanwhile.domain.threads import About, NewItem, ThreadHead
 from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.marks import Hashed

@@ -3,8 +3,9 @@
 import json
 
 from meanwhile.domain.ids import shard_of
+from meanwhile.domain.paths import CONVERSATION, Path
 from meanwhile.domain.response import SHARDS
-from meanwhile.domain.threads import CONVERSATION, About, Path, ThreadHead
+from meanwhile.domain.threads import About, ThreadHead
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.payload import pack, unpack
 from meanwhile.storage.thread_table import ABOUT, HEAD, Part, to_millis, to_seconds

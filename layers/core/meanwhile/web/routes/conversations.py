@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 from meanwhile import api
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ItemNotFound
 from meanwhile.domain.ids import is_id
-from meanwhile.domain.threads import CONVERSATION, About
+from meanwhile.domain.paths import CONVERSATION
+from meanwhile.domain.threads import About
 from meanwhile.operations.conversations import Conversation, Wanted
 from meanwhile.web import errors
 from meanwhile.web.adding import digest_of, first_items
