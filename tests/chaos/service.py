@@ -19,7 +19,8 @@ from meanwhile.providers import simulator  # noqa: F401  # here, for the forks w
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.providers.router import Providers
 from meanwhile.settings import Settings
-from meanwhile.storage.table import Item, bound_to, sharing
+from meanwhile.storage.dynamodb import sharing
+from meanwhile.storage.table import Item, bound_to
 from meanwhile.vocabulary import Vocabularies
 from tests.chaos.processes import Tell
 from tests.chaos.wire import Wire

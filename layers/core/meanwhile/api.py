@@ -19,7 +19,7 @@ from meanwhile.operations.forget import Forget
 from meanwhile.operations.recall import Recall
 from meanwhile.operations.watch import Watches
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
-from meanwhile.storage.table import sharing
+from meanwhile.storage.dynamodb import sharing
 from meanwhile.storage.watches import WatchStore
 
 _DAY = 86_400

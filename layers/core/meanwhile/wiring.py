@@ -20,13 +20,14 @@ from meanwhile.queue import WorkQueue
 from meanwhile.settings import Settings
 from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.compactions import Compactions
+from meanwhile.storage.dynamodb import sharing
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.leases import LeaseStore
 from meanwhile.storage.log import LogStore
 from meanwhile.storage.marks import MarkStore
 from meanwhile.storage.responses import ResponseStore
 from meanwhile.storage.stores import Stores, Threads
-from meanwhile.storage.table import Item, bound_to, sharing
+from meanwhile.storage.table import Item, bound_to
 from meanwhile.storage.thread_birth import ThreadBirth
 from meanwhile.storage.thread_burial import ThreadBurial
 from meanwhile.storage.thread_log import ThreadLog

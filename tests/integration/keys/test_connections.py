@@ -8,7 +8,8 @@ from botocore.session import Session
 
 from meanwhile.domain.keys import ApiKey
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
-from meanwhile.storage.table import bound_to, sharing
+from meanwhile.storage.dynamodb import sharing
+from meanwhile.storage.table import bound_to
 from tests.support.aws import REGION, contents, new_api_keys_table, new_table
 
 

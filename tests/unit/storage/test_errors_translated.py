@@ -12,7 +12,7 @@ from botocore.exceptions import (
 from pynamodb.exceptions import PutError, TransactWriteError
 
 from meanwhile.domain.errors import Unavailable
-from meanwhile.storage.table import errors_translated
+from meanwhile.storage.dynamodb import errors_translated
 
 _URL = "https://dynamodb.us-east-1.amazonaws.com"
 NO_ANSWER = [

@@ -5,7 +5,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from meanwhile.domain.keys import ApiKey
-from meanwhile.storage.table import errors_translated
+from meanwhile.storage.dynamodb import errors_translated
 
 
 class _OwnerIndex(GlobalSecondaryIndex["KeyItem"]):  # type: ignore[no-untyped-call]  # the library's own hook

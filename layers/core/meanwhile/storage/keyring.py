@@ -19,7 +19,7 @@ from pynamodb.models import Model
 from meanwhile.domain.errors import OwnerDeleted, Tampered, Unavailable
 from meanwhile.domain.keys import account_of
 from meanwhile.storage.cipher import DataKey, Seal
-from meanwhile.storage.table import Conflict, errors_translated
+from meanwhile.storage.dynamodb import Conflict, errors_translated
 
 _DESTROYED = 999_999_999
 _FIRST = 1

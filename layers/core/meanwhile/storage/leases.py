@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone
 from meanwhile.domain.response import SHARED_WALLS, Head, Lease
-from meanwhile.storage.table import LEASE, Conflict, Item, errors_translated, rows_at
+from meanwhile.storage.dynamodb import Conflict, errors_translated, rows_at
+from meanwhile.storage.table import LEASE, Item
 
 
 class LeaseStore:

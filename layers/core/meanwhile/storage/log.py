@@ -5,9 +5,10 @@ from meanwhile.domain.facts import from_compact, to_compact
 from meanwhile.domain.log import Batch
 from meanwhile.domain.response import Head
 from meanwhile.storage.cipher import Seal
+from meanwhile.storage.dynamodb import Conflict, errors_translated
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.payload import pack, unpack
-from meanwhile.storage.table import Conflict, Item, errors_translated
+from meanwhile.storage.table import Item
 
 LOG = "log#"
 _LAST = f"{LOG}999999"

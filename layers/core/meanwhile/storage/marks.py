@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from meanwhile.domain.attempt import Keyed, Trace
 from meanwhile.domain.errors import Unavailable
+from meanwhile.storage.dynamodb import Conflict, errors_translated
 from meanwhile.storage.keyring import Keyring
-from meanwhile.storage.table import MARK, Conflict, Item, errors_translated
+from meanwhile.storage.table import MARK, Item
 
 _INFO = b"meanwhile/marks/1"
 

@@ -10,23 +10,14 @@ from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import SHARDS, Head, Lease, Listed, Record, Status
 from meanwhile.storage.blobs import Blobs
+from meanwhile.storage.dynamodb import Conflict, errors_translated, put_together
 from meanwhile.storage.heads import buried_item, head_item, key_in_owner_index, to_head
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.leases import new_lease, to_lease
 from meanwhile.storage.log import LOG, to_batch
 from meanwhile.storage.marks import trace_item
 from meanwhile.storage.payload import pack, unpack
-from meanwhile.storage.table import (
-    HEAD,
-    LEASE,
-    OUTPUT,
-    REQUEST,
-    Conflict,
-    Item,
-    errors_translated,
-    items_of,
-    put_together,
-)
+from meanwhile.storage.table import HEAD, LEASE, OUTPUT, REQUEST, Item, items_of
 
 TOMBSTONE_SECONDS = 30 * 86_400
 """How long a tombstone stays: longer than any queue keeps a message."""

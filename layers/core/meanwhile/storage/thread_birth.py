@@ -11,9 +11,9 @@ from meanwhile.domain.ids import HEX_DIGITS
 from meanwhile.domain.paths import CONVERSATION
 from meanwhile.domain.threads import About, NewItem, ThreadHead
 from meanwhile.storage.blobs import Blobs
+from meanwhile.storage.dynamodb import Conflict, put_together
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.marks import Hashed
-from meanwhile.storage.table import Conflict, put_together
 from meanwhile.storage.thread_batch import pointers
 from meanwhile.storage.thread_heads import about_row, head_row
 from meanwhile.storage.thread_log import ThreadLog

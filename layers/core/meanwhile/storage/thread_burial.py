@@ -4,7 +4,7 @@ import json
 
 from meanwhile.domain.paths import Path
 from meanwhile.storage.blobs import Blobs
-from meanwhile.storage.table import Conflict, errors_translated
+from meanwhile.storage.dynamodb import Conflict, errors_translated
 from meanwhile.storage.thread_batch import ITEMS, POINTER, entries_of, part_of
 from meanwhile.storage.thread_table import ABOUT, HEAD, Part, to_millis
 

@@ -14,10 +14,10 @@ from meanwhile.domain.request import Json
 from meanwhile.domain.threads import Entry, NewItem, ThreadBatch
 from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.cipher import OVERHEAD
+from meanwhile.storage.dynamodb import Conflict, errors_translated
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.marks import Hashed
 from meanwhile.storage.payload import pack, unpack
-from meanwhile.storage.table import Conflict, errors_translated
 from meanwhile.storage.thread_batch import (
     ITEMS,
     Kept,

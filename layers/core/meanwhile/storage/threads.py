@@ -8,8 +8,8 @@ from meanwhile.domain.errors import LogCorrupt, named
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.response import SHARDS
 from meanwhile.domain.threads import About, Reached, ThreadHead
+from meanwhile.storage.dynamodb import Conflict, errors_translated, rows_at
 from meanwhile.storage.keyring import Keyring
-from meanwhile.storage.table import Conflict, errors_translated, rows_at
 from meanwhile.storage.thread_heads import about_row, head_row, to_about, to_head
 from meanwhile.storage.thread_table import ABOUT, HEAD, Part, index_key, to_millis, to_seconds
 

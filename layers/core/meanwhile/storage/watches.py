@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meanwhile.domain.ids import new_nonce
-from meanwhile.storage.table import Conflict, Item, errors_translated
+from meanwhile.storage.dynamodb import Conflict, errors_translated
+from meanwhile.storage.table import Item
 
 _WATCH = "watch#"
 _AT_ONCE = 24
