@@ -143,7 +143,7 @@ async def test_a_weakened_tag_and_a_star_do(http: httpx.AsyncClient) -> None:
     assert (weak.status_code, star.status_code) == (200, 200)
 
 
-@pytest.mark.parametrize("tag", ['"abc"', "1", '"1", "2"', '"', '"-1"', '"99999999999999999999"'])
+@pytest.mark.parametrize("tag", ["", '"abc"', "1", '"1", "2"', '"', '"-1"', '"99999999999999999999"'])
 async def test_a_tag_that_is_none_of_ours_is_refused(tag: str, http: httpx.AsyncClient) -> None:
     """Left out in silence, the change would be made to whatever there is."""
     it = await made(http)

@@ -24,8 +24,9 @@ def wanted_version(headers: Headers) -> int | None:
     Raises:
         InvalidRequest: It names none of ours, or several.
     """
-    said = ",".join(headers.getlist(IF_MATCH)).strip()
-    if said in {"", "*"}:
+    lines = headers.getlist(IF_MATCH)
+    said = ",".join(lines).strip()
+    if not lines or said == "*":
         return None
     found = _TAG.fullmatch(said)
     if found is None:
