@@ -1,4 +1,4 @@
-"""What all tables have in common: shared connections, errors of our own, and bounded calls for several rows."""
+"""What tables have in common: shared connections, errors of our own, bounded calls for several rows."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
