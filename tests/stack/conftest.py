@@ -55,7 +55,7 @@ def stack(upstream: Upstream) -> Iterator[LocalStack]:
         "PATIENCE_SECONDS": str(PATIENCE_SECONDS),
         "UNSTORED_RETENTION_SECONDS": str(UNSTORED_RETENTION_SECONDS),
         "INLINE_BYTES": str(INLINE_BYTES),
-        "SEALING_KEY_CACHE_SECONDS": "300",  # a look for a newer key would be among the calls that are counted
+        "SEALING_KEY_CACHE_SECONDS": "300",  # or a look for a newer key is among the calls that are counted
     }
     with LocalStack(environment=environment, schedule_seconds=1) as running:
         yield running
