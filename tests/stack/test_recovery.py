@@ -71,6 +71,27 @@ def test_the_answer_of_a_model_that_cannot_go_on_is_said_again(
     assert said_once(fragile, found)
 
 
+def test_a_worker_killed_as_its_answer_ends_leaves_the_conversation_whole(
+    fragile: LocalStack, fragile_sdk: OpenAI
+) -> None:
+    """Readers know of an end a moment before it joins the thread: what was said stands there once all the same,
+    and the next may ask.
+    """
+    talk = fragile_sdk.conversations.create()
+    said: list[str] = []
+    for word in ("one", "two", "three"):
+        asked = f"Reply with exactly: {word}"
+        response = fragile_sdk.responses.create(
+            model="simulator-fast", input=asked, conversation=talk.id, background=True
+        )
+        ended(fragile_sdk, response.id)
+        fragile.kill("WorkerFunction")
+
+        said += [asked, word]
+        items = fragile_sdk.conversations.items.list(talk.id, order="asc", limit=100)
+        assert [part.text for item in items for part in item.content] == said  # type: ignore[union-attr]  # messages
+
+
 def test_a_response_over_which_workers_keep_dying_fails(fragile: LocalStack, fragile_sdk: OpenAI) -> None:
     """It may be the cause: after its attempts it ends, and whoever polls is told."""
     response = ask(fragile_sdk, FOR_EVER, model="simulator-restarts")
