@@ -74,9 +74,7 @@ def test_the_answer_of_a_model_that_cannot_go_on_is_said_again(
 def test_a_worker_killed_as_its_answer_ends_leaves_the_conversation_whole(
     fragile: LocalStack, fragile_sdk: OpenAI
 ) -> None:
-    """Readers know of an end a moment before it joins the thread: what was said stands there once all the same,
-    and the next may ask.
-    """
+    """Readers know of an end a moment before it joins its thread, where it stands once all the same."""
     talk = fragile_sdk.conversations.create()
     said: list[str] = []
     for word in ("one", "two", "three"):
