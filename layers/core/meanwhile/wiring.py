@@ -36,8 +36,6 @@ from meanwhile.storage.threads import ThreadStore
 from meanwhile.tokens import AT_MOST, Tokens
 from meanwhile.vocabulary import Vocabularies
 
-_DAY = 86_400
-
 now = time.time  # noqa: TID251  # the clock
 
 
