@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.response import Head
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -55,3 +56,13 @@ class Taken:
     head: Head
     replayed: bool
     """Whether an earlier call has made it."""
+
+
+def key_reused(message: str) -> InvalidRequest:
+    """Return the error for whoever sends a key again where that cannot mean the same."""
+    return InvalidRequest(message, param=IDEMPOTENCY_KEY, code="idempotency_key_reused")
+
+
+def used_for_another() -> InvalidRequest:
+    """Return the error for a key that came with another request before."""
+    return key_reused(f"This {IDEMPOTENCY_KEY} was used for another request. Use a new key for a new one.")

@@ -12,7 +12,14 @@ Without one, the response leaves a trace: what an SDK sends again a little later
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from meanwhile.domain.attempt import IDEMPOTENCY_KEY, Attempt, Taken, Trace
+from meanwhile.domain.attempt import (
+    IDEMPOTENCY_KEY,
+    Attempt,
+    Taken,
+    Trace,
+    key_reused,
+    used_for_another,
+)
 from meanwhile.domain.errors import InvalidRequest, LogCorrupt, RequestError, ResponseNotFound, Unavailable
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head, Status
@@ -80,9 +87,7 @@ class AcceptOnce:
             until=min(now + self.key_seconds, head.expires_at),
         )
         if not keyed.same_request:
-            raise _reused(
-                f"This {IDEMPOTENCY_KEY} was used for another request. Use a new key for a new one."
-            )
+            raise used_for_another()
         if keyed.response_id != head.id:
             there = self._there(owner, keyed.response_id)
             if there is not None:
@@ -131,8 +136,6 @@ class AcceptOnce:
 
 
 def _gone() -> InvalidRequest:
-    return _reused(f"The response that this {IDEMPOTENCY_KEY} has made is gone. Use a new key to ask again.")
-
-
-def _reused(message: str) -> InvalidRequest:
-    return InvalidRequest(message, param=IDEMPOTENCY_KEY, code="idempotency_key_reused")
+    return key_reused(
+        f"The response that this {IDEMPOTENCY_KEY} has made is gone. Use a new key to ask again."
+    )

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from meanwhile.domain.attempt import IDEMPOTENCY_KEY, Attempt
-from meanwhile.domain.errors import InvalidRequest
+from meanwhile.domain.attempt import Attempt, used_for_another
 from meanwhile.domain.threads import NewItem
 from meanwhile.operations.add_items import AddItems
 from meanwhile.operations.items import Item
@@ -54,10 +53,6 @@ class AddOnce:
             until=now + self.key_seconds,
         )
         if not keyed.same_request:
-            raise InvalidRequest(
-                f"This {IDEMPOTENCY_KEY} was used for another request. Use a new key for a new one.",
-                param=IDEMPOTENCY_KEY,
-                code="idempotency_key_reused",
-            )
+            raise used_for_another()
         once = f"{attempt.digest.hex()}/{attempt.key}"
         return self.add(owner, conversation_id, items, once=once)

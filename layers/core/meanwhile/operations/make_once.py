@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from meanwhile.domain.attempt import IDEMPOTENCY_KEY, Attempt, Making
+from meanwhile.domain.attempt import IDEMPOTENCY_KEY, Attempt, Making, key_reused, used_for_another
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, OwnerDeleted, SlotTaken
 from meanwhile.domain.threads import NewItem
 from meanwhile.operations.conversations import Conversation, Conversations
@@ -122,9 +122,7 @@ class MakeOnce:
         if head.deleted:
             raise _gone()
         if head.asked != making.asked:
-            raise _reused(
-                f"This {IDEMPOTENCY_KEY} was used for another request. Use a new key for a new one."
-            )
+            raise used_for_another()
         try:
             return self.conversations.get(owner, making.id)
         except ConversationNotFound as error:
@@ -136,17 +134,13 @@ class MakeOnce:
         batch = log.at(owner, branch.id, start)
         entries = [entry for entry in batch.entries[:1] if not entry.deleted] if batch else []
         if not entries:
-            raise _reused(
+            raise key_reused(
                 f"The item that this {IDEMPOTENCY_KEY} has made is gone. Use a new key to edit again."
             )
         return Item(entries[0], log.open(owner, entries)[0])
 
 
 def _gone() -> InvalidRequest:
-    return _reused(
+    return key_reused(
         f"The conversation that this {IDEMPOTENCY_KEY} has made is gone. Use a new key to make another."
     )
-
-
-def _reused(message: str) -> InvalidRequest:
-    return InvalidRequest(message, param=IDEMPOTENCY_KEY, code="idempotency_key_reused")
