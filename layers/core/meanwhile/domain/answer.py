@@ -26,11 +26,12 @@ from meanwhile.domain.facts import (
     Started,
     TextDone,
 )
-from meanwhile.domain.ids import derived_id
+from meanwhile.domain.ids import ITEM_PREFIXES, derived_id
 from meanwhile.domain.model_events import NOTHING, Usage, together
 from meanwhile.domain.response import Ended, Status
 
-_PREFIX = {MESSAGE: "msg", REASONING: "rs", FUNCTION_CALL: "fc"}
+_WRITTEN = {MESSAGE, REASONING, FUNCTION_CALL}
+"""Items that a model writes bit by bit."""
 _WITHOUT_PARTS_NOTHING = {FUNCTION_CALL, COMPACTION}
 """Items that mean nothing once their only part is gone."""
 
@@ -128,14 +129,14 @@ class Answer:
             case Dropped():
                 self.dropped = fact
             case ItemAdded(kind, call_id, name):
-                if kind not in _PREFIX:
+                if kind not in _WRITTEN:
                     raise LogCorrupt("an item of an unknown kind")
-                item_id = derived_id(_PREFIX[kind], self.response_id, len(self.items))
                 parts = [Part(ARGUMENTS)] if kind == FUNCTION_CALL else []
-                self.items.append(Item(item_id, kind, call_id, name, parts=parts))
+                self.items.append(Item(self._next_id(kind), kind, call_id, name, parts=parts))
             case Compacted(content, usage):
-                item_id = derived_id("cmp", self.response_id, len(self.items))
-                self.items.append(Item(item_id, COMPACTION, parts=[Part(ENCRYPTED_CONTENT, [content])]))
+                self.items.append(
+                    Item(self._next_id(COMPACTION), COMPACTION, parts=[Part(ENCRYPTED_CONTENT, [content])])
+                )
                 self.spent = together(self.spent, usage)
             case PartAdded(index, kind):
                 self._open(index).parts.append(Part(kind))
@@ -161,6 +162,9 @@ class Answer:
             return []
         shown = (item for item in self.items if item.parts or item.kind not in _WITHOUT_PARTS_NOTHING)
         return [item.to_json() for item in shown]
+
+    def _next_id(self, kind: str) -> str:
+        return derived_id(ITEM_PREFIXES[kind], self.response_id, len(self.items))
 
     def _open(self, index: int) -> Item:
         if not 0 <= index < len(self.items) or not self.items[index].is_open:

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from meanwhile.domain.facts import COMPACTION, ENCRYPTED_CONTENT, FUNCTION_CALL, MESSAGE
 from meanwhile.domain.files import INPUT_FILE, is_pdf, named, words_of
+from meanwhile.domain.ids import ITEM_PREFIXES
 from meanwhile.domain.request import Json, Request
 
 FUNCTION_CALL_OUTPUT = "function_call_output"
@@ -27,7 +28,7 @@ MAX_KEPT = 100_000
 MAX_KEPT_ITEMS = 200
 """Items that are kept."""
 
-PREFIX = "cmp"
+PREFIX = ITEM_PREFIXES[COMPACTION]
 """Of the ids of compaction items, and of the messages that show their summaries."""
 
 INTRODUCTION = "This is a summary of the earlier conversation, which it stands for:"

@@ -6,13 +6,14 @@ import secrets
 
 HEX_DIGITS = 48
 
-_OF_ITEMS = {
+ITEM_PREFIXES = {
     "message": "msg",
     "function_call": "fc",
     "function_call_output": "fco",
     "reasoning": "rs",
     "compaction": "cmp",
 }
+"""Of the ids of items, by their types."""
 
 
 def new_id(prefix: str) -> str:
@@ -22,7 +23,7 @@ def new_id(prefix: str) -> str:
 
 def new_item_id(kind: str) -> str:
     """Return an id for an item of this type."""
-    return new_id(_OF_ITEMS[kind])
+    return new_id(ITEM_PREFIXES[kind])
 
 
 def is_id(prefix: str, found: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 from meanwhile.domain.errors import LogCorrupt
-from meanwhile.domain.ids import derived_id
+from meanwhile.domain.ids import derived_id, new_item_id
 from meanwhile.domain.paths import Path, Span
 from meanwhile.domain.request import Json
 
@@ -221,6 +221,11 @@ def checked_above(batch: ThreadBatch, below: int) -> int:
 def missing(position: int) -> LogCorrupt:
     """Return the error for items that were written before this position and are not there."""
     return LogCorrupt(f"items before position {position} are not there")
+
+
+def renamed(item: Json) -> Json:
+    """Return an item under a new id: what is added to a thread must have one that is new to it."""
+    return {**item, "id": new_item_id(item["type"])}
 
 
 def items_of(contents: Sequence[Json], tokens: Callable[[Json], int]) -> list[NewItem]:

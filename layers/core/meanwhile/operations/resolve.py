@@ -14,11 +14,10 @@ from meanwhile.domain.errors import (
     SlotTaken,
     Unavailable,
 )
-from meanwhile.domain.ids import new_item_id
 from meanwhile.domain.paths import Path
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head, Status
-from meanwhile.domain.threads import CHAIN, MAX_ITEMS, Place, Reached, chain_of
+from meanwhile.domain.threads import CHAIN, MAX_ITEMS, Place, Reached, chain_of, renamed
 from meanwhile.operations.forget import Forget
 from meanwhile.operations.join import JOINING, Join
 from meanwhile.operations.lock import Lock
@@ -99,7 +98,7 @@ class Resolve:
         refuse_unfit(request)
         if request.conversation is not None:
             place = self._in_conversation(head, request.conversation)
-            request = replace(request, input=[_renamed(item) for item in request.input])
+            request = replace(request, input=[renamed(item) for item in request.input])
         else:
             place = self._behind(head, request.previous_response_id or "")
         return replace(head, thread=place.path.thread), replace(request, place=place.to_json())
@@ -247,10 +246,6 @@ def refuse_unfit(request: Request) -> None:
 def _refuse_chains(conversation_id: str) -> None:
     if not Path.root(conversation_id).is_conversation:  # chains are threads, too
         raise ConversationNotFound(conversation_id, param="conversation")
-
-
-def _renamed(item: Json) -> Json:
-    return {**item, "id": new_item_id(item["type"])}
 
 
 _WHY = {Status.FAILED: "has failed", Status.CANCELLED: "was cancelled"}

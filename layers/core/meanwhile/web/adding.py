@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from meanwhile import wiring
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.request import Json
-from meanwhile.domain.threads import NewItem, items_of
-from meanwhile.web.create import renamed, to_items
+from meanwhile.domain.threads import NewItem, items_of, renamed
+from meanwhile.web.create import to_items
 
 NO_MODEL = ""
 

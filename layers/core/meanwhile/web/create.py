@@ -152,11 +152,6 @@ def to_items(said: Sequence[BaseModel], param: str = "input") -> list[Json]:
     return items
 
 
-def renamed(item: Json) -> Json:
-    """Return an item under a new id: what is added to a conversation must have one that is new to it."""
-    return {**item, "id": new_item_id(item["type"])}
-
-
 def _item(said: Json) -> Json:
     if said["type"] == "compaction":
         return {"id": new_item_id("compaction")} | said
