@@ -48,10 +48,11 @@ class DeleteOwner:
         for key in ended:
             self.keys.revoke(key, at=at)
         self.keyring.destroy(owner)  # before the look for users: from here on none is added
-        users = tuple(self.keyring.users_of(owner))
+        under = self.keyring.all_users_of(owner)
+        users = tuple(user for user, lives in under.items() if lives)
         for user in users:
             self.keyring.destroy(user)
-        for each in (owner, *self.keyring.users_of(owner, destroyed=True)):
+        for each in (owner, *under):
             for thread in self.threads.all_of(each):
                 self.threads.mark_deleted(thread, now=self.now())
         return Deleted(owner, ended, users)

@@ -172,13 +172,17 @@ class Keyring:
             own = list(self._items.query(owner, consistent_read=True, limit=1))
         return bool(own or self.users_of(owner))
 
-    def users_of(self, account: str, *, destroyed: bool = False) -> list[str]:
-        """Return the end users under an account whose keys live, or are destroyed; reads the whole table."""
+    def users_of(self, account: str) -> list[str]:
+        """Return the end users under an account whose keys are not destroyed; reads the whole table."""
+        return [user for user, lives in self.all_users_of(account).items() if lives]
+
+    def all_users_of(self, account: str) -> dict[str, bool]:
+        """Return the end users there have been under an account, and whose keys live; as above."""
         under = self._items.owner.startswith(f"{account}/")
         with errors_translated():
             items = list(self._items.scan(under, consistent_read=True))
-        gone = {item.owner for item in items if item.version == _DESTROYED}
-        return sorted(gone if destroyed else {item.owner for item in items} - gone)
+        destroyed = {item.owner for item in items if item.version == _DESTROYED}
+        return {user: user not in destroyed for user in sorted({item.owner for item in items})}
 
     def refuse_deleted(self, owner: str) -> None:
         """Let only those pass for whom something can still be written.
