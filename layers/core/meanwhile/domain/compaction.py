@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from meanwhile.domain.facts import COMPACTION, ENCRYPTED_CONTENT, FUNCTION_CALL, MESSAGE
-from meanwhile.domain.files import INPUT_FILE, is_pdf, named, words_of
+from meanwhile.domain.files import INPUT_FILE, is_seen, named, words_of
 from meanwhile.domain.ids import ITEM_PREFIXES
 from meanwhile.domain.request import Json, Request
 
@@ -259,4 +259,4 @@ def _told(who: str, content: str | Sequence[Json]) -> Iterator[Json]:
     parts = [{"type": "input_text", "text": content}] if isinstance(content, str) else content
     text = "\n".join(words_of(part) or "" for part in parts)
     yield {"type": "input_text", "text": f"{who}: {text.strip()}"}
-    yield from (part for part in parts if part["type"] == "input_image" or is_pdf(part))
+    yield from (part for part in parts if is_seen(part))

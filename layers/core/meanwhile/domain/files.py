@@ -76,12 +76,17 @@ def bytes_of(part: Mapping[str, Any]) -> bytes:
     return _bytes(part["file_data"])
 
 
+def is_seen(part: Mapping[str, Any]) -> bool:
+    """Whether a part is what a model is to see, and does not read as text: an image, or a PDF."""
+    return part.get("type") == "input_image" or is_pdf(part)
+
+
 def words_of(part: Mapping[str, Any]) -> str | None:
     """Return what a model reads of a part as text; `None` for what it is to see. Files have their name."""
-    if part.get("type") == INPUT_FILE:
-        return None if is_pdf(part) else _shown(part)
-    if part.get("type") == "input_image":
+    if is_seen(part):
         return None
+    if part.get("type") == INPUT_FILE:
+        return _shown(part)
     return str(part.get("text") or part.get("refusal") or "")
 
 

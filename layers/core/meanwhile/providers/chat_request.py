@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from meanwhile.domain.errors import ProviderRejected
-from meanwhile.domain.files import is_pdf, words_of
+from meanwhile.domain.files import is_pdf, is_seen, words_of
 from meanwhile.domain.request import Json, Request
 from meanwhile.providers.catalogue import ModelEntry
 
@@ -145,8 +145,8 @@ class _Conversation:
     def _add_output(self, item: Mapping[str, Any]) -> None:
         """Add an output; its images and PDFs wait, since only a user can show them here."""
         parts = _parts_of(item.get("output"))
-        shown = [part for part in parts if _is_shown(part)]
-        texts = [part for part in parts if not _is_shown(part)]
+        shown = [part for part in parts if is_seen(part)]
+        texts = [part for part in parts if not is_seen(part)]
         what = "a file" if shown and is_pdf(shown[0]) else "an image"
         text = _text_of(texts) if texts or not shown else f"The output is {what}; it follows."
         self.messages.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
@@ -170,20 +170,15 @@ def _parts_of(content: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _text_of(parts: Iterable[Mapping[str, Any]]) -> str:
-    words = [words_of(part) if part.get("type") in _TEXTS else None for part in parts]
-    said = [each for each in words if each is not None]
-    if len(said) < len(words):
+    parts = list(parts)
+    if any(part.get("type") not in _TEXTS or is_seen(part) for part in parts):
         raise ProviderRejected("The upstream cannot be sent one of the input's content types.")
-    return "\n".join(said)
-
-
-def _is_shown(part: Mapping[str, Any]) -> bool:
-    return part.get("type") == "input_image" or is_pdf(part)
+    return "\n".join(words_of(part) or "" for part in parts)
 
 
 def _content_of(parts: Sequence[Mapping[str, Any]]) -> str | list[Json]:
     """Return a plain string where there is only text: not every server reads lists."""
-    if not any(_is_shown(part) for part in parts):
+    if not any(is_seen(part) for part in parts):
         return _text_of(parts)
     return [_content_part(part) for part in parts]
 
