@@ -41,12 +41,12 @@ class Keyed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """What a key makes of a conversation: where it will be, and which call it was that made it."""
+    """What a call makes of a conversation: where it will be, and which call it was that made it."""
 
     id: str
-    """The same for whoever comes with the key, and other for every owner."""
-    asked: str
-    """A keyed hash of what is asked for."""
+    """Under a key the same for whoever comes with it, and other for every owner; else new."""
+    asked: str | None = None
+    """A keyed hash of what is asked for; `None` without a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

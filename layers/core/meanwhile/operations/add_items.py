@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from meanwhile.domain.errors import InvalidRequest, SlotTaken, Unavailable
 from meanwhile.domain.ids import new_nonce
-from meanwhile.domain.threads import NewItem, Reached, ThreadBatch, ThreadHead
+from meanwhile.domain.threads import Entry, NewItem, Reached, ThreadBatch, ThreadHead
 from meanwhile.operations.conversations import Conversations
 from meanwhile.operations.items import Item
 from meanwhile.operations.lock import Lock, locked
@@ -132,6 +132,10 @@ class AddItems:
         seen = [(each.kind, each.tokens, each.version, each.deleted) for each in entries]
         if seen != [(each.kind, each.tokens, each.version, False) for each in items]:
             return False
+        return self._say(owner, entries, items)
+
+    def _say(self, owner: str, entries: Sequence[Entry], items: Sequence[NewItem]) -> bool:
+        """Whether these entries have the content of these items, under whichever ids."""
         there = self.recall.open(owner, entries)
         return all(
             {**content, "id": item.id} == item.content for content, item in zip(there, items, strict=True)
@@ -141,10 +145,7 @@ class AddItems:
         """Let only those pass who add what is there, under whichever ids; what was deleted is anything."""
         pairs = list(zip(batch.entries, items, strict=False))
         left = [(entry, item) for entry, item in pairs if not entry.deleted]
-        there = self.recall.open(owner, [entry for entry, _ in left])
-        same = all(
-            {**content, "id": item.id} == item.content for content, (_, item) in zip(there, left, strict=True)
-        )
+        same = self._say(owner, [entry for entry, _ in left], [item for _, item in left])
         if len(batch.entries) != len(items) or not same:
             raise InvalidRequest("This key was used for other items.", code="idempotency_key_reused")
 

@@ -114,10 +114,10 @@ class Conversations:
             OwnerDeleted: The owner's key is destroyed.
             SlotTaken: Only with `making`: it has been made.
         """
-        path = Path.root(making.id if making else new_id(CONVERSATION))
+        making = making or _new()
         about = About(title=title, tags=tuple(tags), metadata=metadata or {}, pinned=tuple(pinned))
-        asked = making.asked if making else None
-        return Conversation.of(*self.make(owner, path, about, items, before=0, asked=asked))
+        made = self.make(owner, Path.root(making.id), about, items, before=0, asked=making.asked)
+        return Conversation.of(*made)
 
     def get(self, owner: str, conversation_id: str) -> Conversation:
         """Return a conversation: one call.
@@ -188,12 +188,13 @@ class Conversations:
             SlotTaken: Only with `making`: it has been made.
         """
         head, about = self.known(owner, conversation_id)
-        branch = head.path.branch(making.id if making else new_id(CONVERSATION), at)
+        making = making or _new()
         if pinned is not None:
             about = replace(about, pinned=tuple(pinned))
         before = head.tokens if at <= head.tip else None
-        asked = making.asked if making else None
-        return Conversation.of(*self.make(owner, branch, about, items, before=before, asked=asked))
+        branch = head.path.branch(making.id, at)
+        made = self.make(owner, branch, about, items, before=before, asked=making.asked)
+        return Conversation.of(*made)
 
     def delete(self, owner: str, conversation_id: str) -> None:
         """Delete a conversation with its items; of a long one the sweeper removes the rest.
@@ -259,6 +260,11 @@ class Conversations:
                 last = (active_at, thread)
         more = next(places, None) is not None
         return ConversationPage(rows, _to_cursor(*last) if more and last else None)
+
+
+def _new() -> Making:
+    """Return what is made without a key."""
+    return Making(id=new_id(CONVERSATION))
 
 
 def _chunks(places: Iterator[tuple[float, str]], size: int) -> Iterator[list[tuple[float, str]]]:
