@@ -53,7 +53,7 @@ def moto_aws() -> Iterator[None]:
 @cache
 def client(service: str) -> Any:
     """Return the one client of a service that this process's tests share: making one takes long."""
-    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]  # any service
 
 
 def connected(items: type[_M]) -> type[_M]:

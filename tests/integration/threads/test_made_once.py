@@ -58,7 +58,8 @@ def test_it_is_there_whole_or_not_at_all_and_once(
     library: Library,
     source: str,
     make: Make,
-    late: bool,  # noqa: FBT001
+    *,
+    late: bool,
 ) -> None:
     """Whichever call the process dies at; the retry finds it, or makes it, and nothing comes twice."""
     number, dead = 0, True

@@ -17,7 +17,8 @@ RETRY = {"x-stainless-retry-count": "1"}
 @pytest.mark.parametrize("headers", [{}, KEY], ids=["no key", "key"])
 async def test_an_sdk_whose_first_answer_is_lost_adds_items_once(
     http: httpx.AsyncClient,
-    gateway: bool,  # noqa: FBT001
+    *,
+    gateway: bool,
     headers: dict[str, str],
 ) -> None:
     """The unmodified SDK tries again without telling anybody; what it gets is what it had added."""

@@ -151,7 +151,8 @@ async def test_whoever_has_the_answer_finds_it_in_the_conversation(
 
 @pytest.mark.parametrize("mended", [True, False])
 async def test_an_answer_that_is_deleted_at_once_has_joined(
-    mended: bool,  # noqa: FBT001
+    *,
+    mended: bool,
     http: httpx.AsyncClient,
     world: World,
 ) -> None:

@@ -213,7 +213,8 @@ async def test_without_a_key_a_call_must_not_be_repeated(
 async def test_an_sdk_whose_first_answer_is_lost_makes_one_conversation(
     http: httpx.AsyncClient,
     world: World,  # noqa: ARG001  # the app needs it
-    gateway: bool,  # noqa: FBT001
+    *,
+    gateway: bool,
 ) -> None:
     """If it sends a key."""
     losing = Losing(gateway=gateway)

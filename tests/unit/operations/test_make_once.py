@@ -89,6 +89,14 @@ class Act(Protocol):
 MAKES: dict[Act, list[str]] = {create: WORDS, fork: ["one", "two"], edit: ["one", "2"]}
 """What a call makes."""
 
+
+def made_beside(desk: Desk, number: int, make: Act, key: str) -> list[Made]:
+    """Have a second call come under a key, at a moment of the first; return what it will be given."""
+    others: list[Made] = []
+    desk.accidents.plan(number, lambda: others.append(make(desk, attempt(key))))
+    return others
+
+
 each = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__)
 
 
@@ -109,7 +117,7 @@ def test_the_same_key_gives_the_same_conversation(desk: Desk, make: Act) -> None
 
 @each
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_a_call_that_died_is_made_once(desk: Desk, make: Act, late: bool) -> None:  # noqa: FBT001
+def test_a_call_that_died_is_made_once(desk: Desk, make: Act, *, late: bool) -> None:
     """Whichever call it died at there is all of it or nothing, and the next one finds or makes it."""
     number, died = 0, True
     while died:
@@ -139,8 +147,7 @@ def test_of_two_calls_at_once_one_makes_it(desk: Desk, make: Act) -> None:
     while met:
         number += 1
         key, before = f"k{number}", desk.listed()
-        others: list[Made] = []
-        desk.accidents.plan(number, lambda key=key, others=others: others.append(make(desk, attempt(key))))  # type: ignore[misc]  # bound now
+        others = made_beside(desk, number, make, key)
         made = make(desk, attempt(key))
         desk.accidents.clear()
         met = bool(others)
@@ -158,8 +165,8 @@ def test_a_late_call_with_another_body_adds_nothing_to_what_there_is(desk: Desk,
     number, met = 0, True
     while met:
         number += 1
-        key, others = f"k{number}", list[Made]()
-        desk.accidents.plan(number, lambda key=key, others=others: others.append(make(desk, attempt(key))))  # type: ignore[misc]  # bound now
+        key = f"k{number}"
+        others = made_beside(desk, number, make, key)
         try:
             desk.all.make_once.create(OWNER, attempt(key, "that"), items=[new_item("x")])
         except InvalidRequest:

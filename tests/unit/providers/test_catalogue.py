@@ -118,7 +118,7 @@ def test_tokens_are_counted_by_the_model_s_own_vocabulary() -> None:
 
 
 @pytest.mark.parametrize(("images", "files"), [(True, True), (False, True), (True, False)])
-def test_a_window_knows_what_its_model_can_be_shown(images: bool, files: bool) -> None:  # noqa: FBT001
+def test_a_window_knows_what_its_model_can_be_shown(*, images: bool, files: bool) -> None:
     """Of what was said to another model before; to one that nobody knows everything is shown."""
     entry = ModelEntry(id="m", provider="simulator", images=images, files=files)
     catalogue = Catalogue({"m": entry})
