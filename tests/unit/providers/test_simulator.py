@@ -276,6 +276,20 @@ def test_text_files_are_read_and_pdfs_are_counted() -> None:
     assert "1 PDF, which a simulator cannot read" in text
 
 
+def test_the_mark_around_a_file_is_nothing_that_it_says() -> None:
+    """Every question for a name would find it there."""
+    parts = [
+        file_of("# Notes", "notes.md", "text/markdown"),
+        {"type": "input_text", "text": "What is my name?"},
+    ]
+    asked = {"type": "message", "role": "user", "content": parts}
+
+    text = text_of(Request(model="simulator", input=[said("user", "My name is Ada."), asked]))
+
+    assert "Ada" in text
+    assert "<file" not in text
+
+
 def test_an_empty_conversation_has_an_answer_too() -> None:
     """Every accepted request comes to an end."""
     assert "Nothing was asked" in text_of(Request(model="simulator", input=[]))

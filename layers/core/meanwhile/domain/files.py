@@ -90,6 +90,11 @@ def words_of(part: Mapping[str, Any]) -> str | None:
     return str(part.get("text") or part.get("refusal") or "")
 
 
+def text_of(part: Mapping[str, Any]) -> str:
+    """Return what is in a text file."""
+    return bytes_of(part).decode("utf-8-sig")
+
+
 def named(part: Mapping[str, Any]) -> str:
     """Return a file's name as text shows it."""
     return json.dumps(part["filename"], ensure_ascii=False)
@@ -97,8 +102,7 @@ def named(part: Mapping[str, Any]) -> str:
 
 def _shown(part: Mapping[str, Any]) -> str:
     """Say where the file begins and ends: there may be several, and words of the user's beside them."""
-    text = bytes_of(part).decode("utf-8-sig")
-    return f"<file name={named(part)}>\n{text}\n</file>"
+    return f"<file name={named(part)}>\n{text_of(part)}\n</file>"
 
 
 def _head(url: str) -> str:

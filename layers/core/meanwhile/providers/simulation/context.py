@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from meanwhile.domain.files import INPUT_FILE, is_pdf, words_of
+from meanwhile.domain.files import INPUT_FILE, is_pdf, text_of, words_of
 from meanwhile.domain.request import Json, Request
 from meanwhile.providers.surrogates import healed
 
@@ -104,7 +104,7 @@ def _turn(item: Json) -> Turn:
 def _files(item: Json) -> list[Turn]:
     """Return the text files that come with a message, so that it can be told who says what."""
     texts = [part for part in parts_of(item) if part.get("type") == INPUT_FILE and not is_pdf(part)]
-    return [Turn(FILE, _text([part])) for part in texts]
+    return [Turn(FILE, healed(text_of(part).strip())) for part in texts]
 
 
 def _text(content: Any) -> str:
