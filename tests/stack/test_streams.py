@@ -32,10 +32,13 @@ def resumed(sdk: OpenAI, response_id: str, after: int) -> list[Any]:
     return list(sdk.responses.retrieve(response_id, stream=True, starting_after=after))
 
 
-def watched(stack: LocalStack, response_id: str) -> bool:
-    """Return whether a stream of a response is counted."""
-    found = stack.boto("dynamodb").scan(TableName=stack.physical_id("ResponsesTable"))["Items"]
-    return any(item.get("made") == {"S": response_id} and item["part"]["S"] != "mark" for item in found)
+def watching(stack: LocalStack, response_id: str) -> int:
+    """Return how many streams of a response are counted."""
+    pages = (
+        stack.boto("dynamodb").get_paginator("scan").paginate(TableName=stack.physical_id("ResponsesTable"))
+    )
+    items = [item for page in pages for item in page["Items"] if item.get("made") == {"S": response_id}]
+    return sum(item["part"]["S"].startswith("watch#") for item in items)
 
 
 def text_of(events: list[Any]) -> str:
@@ -207,8 +210,11 @@ def test_newer_readers_displace_the_oldest_which_can_resume(stack: LocalStack, s
     oldest = opened(sdk, "Write 80 words.", model="simulator-slow")
     told = [next(oldest)]
     response_id = told[0].response.id
-    eventually(lambda: watched(stack, response_id))  # else a newer one might be the first to watch
-    newer = [sdk.responses.retrieve(response_id, stream=True) for _ in range(STREAMS_PER_RESPONSE)]
+    newer = []
+    for already in range(1, STREAMS_PER_RESPONSE + 1):
+        # Of those that begin at one moment, one more may find room, and one may be counted before the oldest.
+        eventually(lambda: watching(stack, response_id) == already)  # noqa: B023  # called before the next turn
+        newer.append(sdk.responses.retrieve(response_id, stream=True))
 
     with pytest.raises(openai.APIError, match="Newer streams") as displaced:
         told.extend(oldest)
