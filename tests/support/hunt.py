@@ -11,7 +11,6 @@ def hunt(machine: type[RuleBasedStateMachine], *, examples: int) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=40,
-            deadline=None,
             database=None,
             derandomize=True,
             phases=[Phase.generate],

@@ -78,7 +78,7 @@ def test_real_images_are_read(data: str) -> None:
     assert size_of(f"data:image/any;base64,{data[:30]}\r\n {data[30:]}") == (1, 1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     start=st.sampled_from(
         [b"", b"\xff\xd8", b"\xff\xd8\xff", b"RIFF", *(data for data, _ in SIZES.values())]

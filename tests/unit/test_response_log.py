@@ -17,5 +17,5 @@ class InMemory(LogMachine):
         return twin_stores()
 
 
-InMemory.TestCase.settings = settings(max_examples=400, stateful_step_count=40, deadline=None)
+InMemory.TestCase.settings = settings(max_examples=400, stateful_step_count=40)
 TestResponseLog = InMemory.TestCase

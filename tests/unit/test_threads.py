@@ -26,9 +26,7 @@ class InMemory(ThreadMachine):
         return twin_threads()
 
 
-InMemory.TestCase.settings = settings(
-    max_examples=250, stateful_step_count=40, deadline=None, derandomize=True
-)
+InMemory.TestCase.settings = settings(max_examples=250, stateful_step_count=40, derandomize=True)
 TestThreads = InMemory.TestCase
 
 
@@ -42,7 +40,5 @@ class KeysInMemory(KeyMachine):
         return twin_threads()
 
 
-KeysInMemory.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, derandomize=True
-)
+KeysInMemory.TestCase.settings = settings(max_examples=100, stateful_step_count=40, derandomize=True)
 TestKeys = KeysInMemory.TestCase

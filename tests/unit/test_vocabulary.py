@@ -58,7 +58,7 @@ def their_own() -> tiktoken.Encoding:
         return tiktoken.get_encoding("cl100k_base")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=TEXTS)
 @example("<|endoftext|>")
 @example("it's\r\n  don't\t\tDON'T  123456 \u0301\ud83d end ")
@@ -105,7 +105,7 @@ WORDS = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=WORDS, longest=st.integers(60, 90))
 @pytest.mark.parametrize("name", BOTH)
 def test_cut_between_words_a_text_has_the_same_tokens(name: str, text: str, longest: int) -> None:
@@ -119,7 +119,6 @@ def test_cut_between_words_a_text_has_the_same_tokens(name: str, text: str, long
     assert sum(map(count, pieces)) == count(text)
 
 
-@settings(deadline=None)
 @given(text=TEXTS, longest=st.integers(2, 50), near=st.integers(1, 50))
 def test_a_text_is_the_sum_of_its_pieces(text: str, longest: int, near: int) -> None:
     """Nothing is lost or counted twice, wherever the cuts fall."""

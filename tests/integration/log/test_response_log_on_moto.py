@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.stores import Stores
@@ -36,7 +36,5 @@ def keyring() -> Keyring:
     return aws.new_keyring()
 
 
-OnMoto.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+OnMoto.TestCase.settings = settings(max_examples=12, stateful_step_count=30)
 TestResponseLogOnMoto = OnMoto.TestCase

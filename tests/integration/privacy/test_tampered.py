@@ -215,7 +215,6 @@ TAMPERS = st.one_of(
 @pytest.mark.exhaustive
 @settings(
     max_examples=15,
-    deadline=None,
     phases=[Phase.generate],  # each look is a dozen calls of moto: shrinking one takes minutes
     suppress_health_check=list(HealthCheck),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from meanwhile.storage.keyring import Keyring
 from meanwhile.storage.stores import Stores, Threads
@@ -44,8 +44,6 @@ def keyring() -> Keyring:
 OnMoto.TestCase.settings = settings(
     max_examples=10,
     stateful_step_count=20,
-    deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 TestThreadsOnMoto = OnMoto.TestCase

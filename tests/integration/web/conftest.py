@@ -7,15 +7,11 @@ import boto3
 import httpx
 import pytest
 from botocore.client import BaseClient
-from hypothesis import settings
 
 from meanwhile import wiring
 from tests.integration.web.world import World, client_of, forget_wiring, sdk_of
 from tests.support import aws
 from tests.support.vocabulary import vocabularies
-
-settings.register_profile("fuzz", max_examples=2500)
-"""`make fuzz`: 250 calls of each operation and 10,000 bodies, instead of 20 and 400."""
 
 _LONG = {"key_cache_seconds": 3600, "sealing_key_cache_seconds": 3600}
 """So that no key runs out between the start of a test and the calls it counts."""

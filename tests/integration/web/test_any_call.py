@@ -75,7 +75,6 @@ def test_every_call_is_answered_as_documented(name: str, client: Any) -> None:
 
     @settings(
         max_examples=calls(),
-        deadline=None,
         phases=[Phase.generate],
         database=None,
         suppress_health_check=list(HealthCheck),

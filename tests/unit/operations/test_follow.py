@@ -4,7 +4,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from meanwhile.domain.errors import (
@@ -63,7 +63,6 @@ def test_text_comes_as_it_is_written_and_the_end_last(reading: Reading) -> None:
     assert [event["sequence_number"] for event in found] == [*range(8)]
 
 
-@settings(deadline=None)
 @given(speeches(), st.booleans(), st.data())
 def test_any_cut_any_cursor(said: list[ModelEvent], background: bool, data: st.DataObject) -> None:  # noqa: FBT001
     """Whatever was written when a reader came, and wherever it resumes: it gets the rest, and only that.

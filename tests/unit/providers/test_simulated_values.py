@@ -113,7 +113,7 @@ DEFINITIONS: Schema = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.recursive(LEAVES, containers, max_leaves=8))
 def test_a_value_fits_whatever_the_schema_is(schema: Schema) -> None:
     """Structured output is a promise: an answer that does not fit breaks the caller's parser."""
@@ -224,7 +224,7 @@ def test_values_come_from_the_prompt() -> None:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

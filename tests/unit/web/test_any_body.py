@@ -92,21 +92,21 @@ def storable(request: Request) -> Request:
     return request
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_answered(raw: bytes) -> None:
     """With a refusal, never with a mistake of ours."""
     assert isinstance(answered(raw), RequestError)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(sorted(WHOLE)) | st.text(max_size=5), ANYTHING, max_size=4))
 def test_any_object_is_answered(body: dict[str, Any]) -> None:
     """Taken as a request that can be stored, or refused by name."""
     answered(json.dumps({"model": "simulator", "input": "Hi"} | body).encode())
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(place=st.sampled_from(places(WHOLE)[1:]), junk=ANYTHING, remove=st.booleans())
 def test_any_slip_in_a_good_body_is_answered(place: tuple[Any, ...], junk: Any, remove: bool) -> None:  # noqa: FBT001
     """One value replaced or left out, anywhere: most mistakes of real callers look like this."""
