@@ -11,6 +11,8 @@ LOCK_FLAGS ?=
 READY := $(VENV)/ready
 VOCABULARY := build/tiktoken/ready
 export TIKTOKEN_CACHE_DIR := $(CURDIR)/build/tiktoken
+# Container images like to set it; the hundreds of processes of a test run would all compile the same libraries.
+unexport PYTHONDONTWRITEBYTECODE
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip --quiet --quiet --disable-pip-version-check --no-input install --no-compile
 LOCK := .venv-lock/bin/uv pip compile --quiet --no-config --no-header --no-annotate --no-emit-index-url \
