@@ -4,6 +4,7 @@ from typing import Any
 
 from infra.local.client import LocalStack
 from meanwhile.domain.log import Batch
+from meanwhile.domain.response import Status
 from tests.support.opened import history_of
 from tests.support.waiting import eventually
 
@@ -20,6 +21,21 @@ def parts_of(stack: LocalStack, response_id: str) -> dict[str, Raw]:
         ConsistentRead=True,
     )
     return {item["part"]["S"]: item for item in found["Items"]}
+
+
+def settled(stack: LocalStack, response_id: str) -> dict[str, Raw]:
+    """Wait until the head of an ended response says so; return every item: all else was written before.
+
+    Readers learn of the end from the log, while the worker has yet to write the result, and then the head.
+    """
+
+    def look() -> dict[str, Raw] | None:
+        parts = parts_of(stack, response_id)
+        return parts if parts["head"]["status"]["S"] != Status.QUEUED.value else None
+
+    found = eventually(look)
+    assert found is not None
+    return found
 
 
 def ids_of(stack: LocalStack, owner: str) -> list[str]:

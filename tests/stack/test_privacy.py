@@ -15,6 +15,7 @@ from openai import OpenAI
 from infra.local.client import LocalStack
 from tests.fake_provider import Answer, says
 from tests.stack.conftest import HURRIED
+from tests.stack.inside import objects_of, settled
 from tests.stack.talking import ask, ended, speaking
 from tests.stack.upstream import Upstream
 from tests.support.canaries import Canaries, leaves, scan
@@ -95,9 +96,8 @@ def test_a_result_that_was_tampered_with_is_a_server_error_without_a_word_of_it(
     """Over HTTP as everywhere: neither what was sealed, nor what was put in its place."""
     said = Canaries()
     response = ended(own_sdk, ask(own_sdk, f"Reply with exactly: {said('output')}").id)
-    key = {"response_id": {"S": response.id}, "part": {"S": "output"}}
     table, dynamodb = own.physical_id("ResponsesTable"), own.boto("dynamodb")
-    item = dynamodb.get_item(TableName=table, Key=key)["Item"]
+    item = settled(own, response.id)["output"]
     sealed = bytearray(item["payload"]["B"])
     sealed[20] ^= 1
 
@@ -226,8 +226,8 @@ def large(stack: LocalStack, sdk: OpenAI, said: Canaries) -> None:
     word = said("large")
     response = ask(sdk, f"Reply with exactly: {word} {secrets.token_hex(4000)} {said('large end')}")
     assert word in ended(sdk, response.id).output_text
-    found = stack.boto("s3").list_objects_v2(Bucket=stack.physical_id("Bucket"))
-    assert sum(response.id in each["Key"] for each in found["Contents"]) == 2
+    settled(stack, response.id)
+    assert len(objects_of(stack, response.id)) == 2
 
 
 def conversed(stack: LocalStack, sdk: OpenAI, said: Canaries) -> None:
