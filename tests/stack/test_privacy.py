@@ -13,7 +13,7 @@ import pytest
 from openai import OpenAI
 
 from infra.local.client import LocalStack
-from tests.fake_provider import Answer, says
+from tests.fake_provider import Answer, Silence, says, text
 from tests.stack.conftest import HURRIED
 from tests.stack.inside import objects_of, settled
 from tests.stack.talking import ask, ended, speaking
@@ -55,7 +55,7 @@ def test_nothing_a_user_said_or_heard_is_in_the_clear(
     large(own, own_sdk, said)
     conversed(own, own_sdk, said)
     refused_and_failed(own, own_sdk, upstream, said)
-    killed_waiting_and_cancelled(own, own_sdk, said)
+    killed_waiting_and_cancelled(own, own_sdk, upstream, said)
 
     assert len(said.words) > 20
     places = list(everything(own))
@@ -291,14 +291,15 @@ def refused_and_failed(stack: LocalStack, sdk: OpenAI, upstream: Upstream, said:
     assert ended(sdk, answered.id).status == "completed"
 
 
-def killed_waiting_and_cancelled(stack: LocalStack, sdk: OpenAI, said: Canaries) -> None:
+def killed_waiting_and_cancelled(stack: LocalStack, sdk: OpenAI, upstream: Upstream, said: Canaries) -> None:
     """A worker dies over one; two fill it then, so that another waits in the queue; all are looked at."""
-    words = " ".join(said("spoken when killed") for _ in range(3))
-    killed = ask(sdk, f"Reply with exactly: {words}", model="simulator-slow")
+    words = [said("spoken when killed") for _ in range(3)]
+    in_mid_sentence = upstream.model([*text(*words), Silence()], says(*words))
+    killed = ask(sdk, said("asked when killed"), model=in_mid_sentence)
     speaking(sdk, killed.id)
     assert stack.kill("WorkerFunction")
     assert scan(everything(stack), said.words) == []
-    assert words in ended(sdk, killed.id).output_text
+    assert ended(sdk, killed.id).output_text == "".join(words)
     long = f"Write 400 words about {said('cancelled')}."
     running = [ask(sdk, long, model="simulator-slow") for _ in range(2)]
     for response in running:
