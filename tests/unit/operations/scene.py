@@ -71,7 +71,10 @@ class Over:
 
 
 class Script:
-    """A provider that says what is written for it, one try after the other. `...` is silence for ever."""
+    """A provider that says what is written for it, one try after the other.
+
+    `...` is silence for ever. A number is seconds that pass on the event loop's clock, by which deadlines go.
+    """
 
     def __init__(self, *tries: Sequence[Any]) -> None:
         self.tries = tries
@@ -91,9 +94,18 @@ class Script:
                     raise each
                 if each is ...:
                     await asyncio.Event().wait()
+                if isinstance(each, int):
+                    _let_pass(each)
+                    continue
                 yield each
         finally:
             self.closed += 1
+
+
+def _let_pass(seconds: int) -> None:
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    loop.time = lambda: before() + seconds  # type: ignore[method-assign]  # this test's own loop
 
 
 class Scene:
@@ -195,7 +207,6 @@ class Scene:
         claimed: Claimed,
         ask: Ask,
         *,
-        deadline: float = HOUR,
         pause: float = 0,
         context: Context | None = None,
     ) -> None:
@@ -204,7 +215,7 @@ class Scene:
             ask=ask,
             compact=compacting(ask),
             now=self.clock,
-            response_deadline_seconds=deadline,
+            response_deadline_seconds=HOUR,
             max_attempts=4,
             commit_watched_seconds=pause,
             commit_unwatched_seconds=pause,
