@@ -115,7 +115,7 @@ def test_a_provider_silent_before_its_first_word_is_asked_again(sdk: OpenAI, ups
 
     assert (statuses(response), response.output_text) == (["completed"], "Here I am.")
     assert time.monotonic() - started >= FIRST_TOKEN_SECONDS
-    assert upstream.asked(model)[0].closed.is_set()
+    assert upstream.asked(model)[0].closed.wait(10)
 
 
 def test_a_provider_that_falls_silent_in_mid_sentence_starts_over(sdk: OpenAI, upstream: Upstream) -> None:
@@ -127,7 +127,7 @@ def test_a_provider_that_falls_silent_in_mid_sentence_starts_over(sdk: OpenAI, u
 
     assert (statuses(response), response.output_text) == (["incomplete", "completed"], "Whole.")
     assert time.monotonic() - started >= GAP_SECONDS
-    assert upstream.asked(model)[0].closed.is_set()
+    assert upstream.asked(model)[0].closed.wait(10)
 
 
 def test_comments_are_signs_of_life(sdk: OpenAI, upstream: Upstream) -> None:
