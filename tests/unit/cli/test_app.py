@@ -142,11 +142,12 @@ def test_lists_in_a_pipe_have_tabs_between_columns(service: FakeService) -> None
 
 def test_a_stack_that_is_not_up_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """The most frequent mistake of all."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    monkeypatch.setenv("MEANWHILE_URL", url)
+    with socket.socket() as held:  # nobody else may take the port, and nobody listens
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+        monkeypatch.setenv("MEANWHILE_URL", url)
 
-    ran = run("ask", "Hi")
+        ran = run("ask", "Hi")
 
     assert (ran.exit_code, ran.stdout) == (1, "")
     assert ran.stderr == f"Nothing answers at {url}. Is `make up` running?\n"
