@@ -16,7 +16,9 @@ from meanwhile.domain.model_events import (
     ToolCallStarted,
     Usage,
 )
+from meanwhile.providers import chat_completions
 from tests.fake_provider import (
+    PATIENCE,
     Cut,
     FakeProvider,
     Raw,
@@ -88,11 +90,15 @@ def test_after_the_finish_reason_nothing_can_spoil_the_answer(provider: FakeProv
     assert seen == [TextDelta("Whole"), Finished(FinishReason.STOP, None)]
 
 
-def test_usage_that_never_comes_is_not_waited_for(provider: FakeProvider) -> None:
+def test_usage_that_never_comes_is_not_waited_for(
+    provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Some servers leave the connection open behind their last word."""
-    seen = answer(provider, [chunk({"content": "Whole"}, finish="stop"), Silence()], gap=0.05)
+    monkeypatch.setattr(chat_completions, "_AFTER_THE_END_SECONDS", 0)
+    seen = answer(provider, [chunk({"content": "Whole"}, finish="stop"), Silence()], gap=2 * PATIENCE)
 
     assert seen == [TextDelta("Whole"), Finished(FinishReason.STOP, None)]
+    assert not provider.exchanges[0].answered.is_set()
 
 
 def test_usage_is_read_with_its_details(provider: FakeProvider) -> None:
