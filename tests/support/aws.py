@@ -1,5 +1,6 @@
 """Tables and queues on moto, inside the test's own process."""
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
 from pynamodb.models import Model
 
 from meanwhile.queue import WorkQueue
@@ -35,9 +37,21 @@ _CONNECTION = bound_to("the-tests-own")
 
 
 @contextmanager
-def moto_aws() -> Iterator[None]:
-    """Keep every AWS call of this process inside it."""
+def moto_aws(before: Callable[[str], object] = lambda _: None) -> Iterator[None]:
+    """Keep every AWS call of this process inside it.
+
+    Moto's DynamoDB is not atomic under threads: requests are served one at a time. `before` is told the name
+    of each, within its turn.
+    """
+    lock, call = threading.RLock(), DynamoHandler.call_action
+
+    def one_at_a_time(self: Any) -> Any:
+        with lock:
+            before(self.headers["X-Amz-Target"].split(".")[1])
+            return call(self)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DynamoHandler, "call_action", one_at_a_time)
         for name, value in {
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",

@@ -1,11 +1,8 @@
-"""A vault on moto, in this process; one lock makes moto atomic, and lets others act between two calls."""
+"""A vault on moto, in this process, in which others act between two calls."""
 
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from moto.dynamodb.responses import DynamoHandler
 
 from tests.integration.privacy.vault import Vault
 from tests.support import aws
@@ -14,17 +11,13 @@ from tests.support import aws
 @pytest.fixture(scope="package")
 def only_vault() -> Iterator[Vault]:
     """Start moto once, and let the vault see its calls."""
-    lock, call = threading.RLock(), DynamoHandler.call_action
     made: list[Vault] = []
 
-    def one_at_a_time(self: Any) -> Any:
-        with lock:
-            for vault in made:
-                vault.calls.served(self.headers["X-Amz-Target"].split(".")[1])
-            return call(self)
+    def seen(operation: str) -> None:
+        for vault in made:
+            vault.calls.served(operation)
 
-    with pytest.MonkeyPatch.context() as patch, aws.moto_aws():
-        patch.setattr(DynamoHandler, "call_action", one_at_a_time)
+    with aws.moto_aws(before=seen):
         aws.new_bucket()
         made.append(Vault())
         yield made[0]

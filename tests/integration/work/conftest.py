@@ -1,4 +1,4 @@
-"""A worker over the real stores and queues, on moto, in this process; one lock makes moto atomic."""
+"""A worker over the real stores and queues, on moto, in this process."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from moto.dynamodb.responses import DynamoHandler
 
 from tests.integration.work.shop import Shop
 from tests.support import aws
@@ -14,15 +13,8 @@ from tests.support import aws
 
 @pytest.fixture(scope="package")
 def moto() -> Iterator[None]:
-    """Start moto once. Its DynamoDB is not atomic under threads: requests are served one at a time."""
-    lock, call = threading.RLock(), DynamoHandler.call_action
-
-    def one_at_a_time(self: Any) -> Any:
-        with lock:
-            return call(self)
-
-    with pytest.MonkeyPatch.context() as patch, aws.moto_aws():
-        patch.setattr(DynamoHandler, "call_action", one_at_a_time)
+    """Start moto once."""
+    with aws.moto_aws():
         aws.new_bucket()
         yield
 
