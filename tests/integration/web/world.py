@@ -1,6 +1,7 @@
 """What stands around the app in these tests: a table, a queue, clients, and a worker played by hand."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,19 +60,22 @@ class World:
     calls: list[str] = field(default_factory=list)
     """Names of the AWS calls so far."""
     plans: list["Plan"] = field(default_factory=list)
+    _counting: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def when(self, name: str, do: Callable[[], object], *, nth: int = 1) -> None:
         """Do something right before the nth AWS call of that name from now; raising makes the call fail."""
-        self.plans.append(Plan(name, do, nth))
+        with self._counting:
+            self.plans.append(Plan(name, do, nth))
 
     def called(self, name: str) -> None:
         """Take note of an AWS call, and do what was planned for it."""
-        self.calls.append(name)
-        for plan in self.plans:
-            plan.left -= plan.name == name
-        due = [plan for plan in self.plans if plan.left == 0]
-        self.plans = [plan for plan in self.plans if plan.left > 0]
-        for plan in due:
+        with self._counting:
+            self.calls.append(name)
+            for plan in self.plans:
+                plan.left -= plan.name == name
+            due = [plan for plan in self.plans if plan.left == 0]
+            self.plans = [plan for plan in self.plans if plan.left > 0]
+        for plan in due:  # outside of the lock: what was planned makes calls itself
             plan.do()
 
     def only_id(self) -> str:
