@@ -134,6 +134,7 @@ async def test_another_owners_stream_is_not_found(http: httpx.AsyncClient, world
 async def test_the_sdk_raises_at_a_time_limit_and_resumes(sdk: Any, world: World) -> None:
     """Nothing is truncated in silence, and nothing is read twice."""
     world.set(wait_limit_seconds=1)
+    world.skip_pauses()
     world.when("Query", lambda: world.start(world.only_id(), "Hel"), nth=2)
     stream = await sdk.responses.create(**STREAMED)
     seen = [await anext(stream) for _ in range(6)]
@@ -151,7 +152,8 @@ async def test_the_sdk_raises_at_a_time_limit_and_resumes(sdk: Any, world: World
 
 async def test_an_error_event_can_be_resumed_from(http: httpx.AsyncClient, world: World) -> None:
     """Clients take the last number they saw; the error's is the last event's own."""
-    world.set(wait_limit_seconds=0.05)
+    world.set(wait_limit_seconds=1)
+    world.skip_pauses()
     response_id = await made(http, world)
     world.start(response_id, "Hel")
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -20,6 +20,7 @@ from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.transcript import Transcript
 from meanwhile.operations.compact import Compact
 from meanwhile.web.app import app
+from tests.support.clock import Clock
 
 _LASTING = {wiring.items, wiring.stores, wiring.keyring, wiring.queue, wiring.aws_client}
 """Parts that hold a connection: making one takes longer than a test."""
@@ -89,6 +90,16 @@ class World:
         for name, value in settings.items():
             self.env.setenv(name.upper(), str(value))
         forget_wiring()
+
+    def skip_pauses(self) -> None:
+        """Let the pauses of streams pass at once, on a clock that nothing else moves."""
+        follow, clock = api.follow, Clock()
+
+        async def pause(seconds: float) -> None:
+            await asyncio.sleep(0)
+            clock.advance(seconds)
+
+        self.env.setattr(api, "follow", lambda: replace(follow(), clock=clock, sleep=pause))
 
     def items(self) -> list[dict[str, Any]]:
         """Return all that is stored."""
