@@ -132,6 +132,8 @@ class LogMachine(RuleBasedStateMachine):
         self.history: tuple[Batch, ...] = ()
         self.final: Head | None = None
         self.deleted = False
+        self.not_before = 0.0
+        """Until when its provider asked to be left alone, by the clock of the worker that heard it."""
 
     # -- a worker's life ------------------------------------------------------------------
 
@@ -144,6 +146,7 @@ class LogMachine(RuleBasedStateMachine):
             claimed = self._claim_of(who)(self.head.id, alone=alone)
         except ClaimRefused:
             return
+        assert self.clock() >= self.not_before
         self.workers[who] = Worker(claimed, claimed.lease.epoch)
 
     def _claim_of(self, who: int) -> Claim:
@@ -214,15 +217,16 @@ class LogMachine(RuleBasedStateMachine):
     def kill(self, who: int) -> None:
         self.workers.pop(who, None)
 
-    @rule(who=WORKERS, wall=st.booleans())
-    def put_down(self, who: int, wall: bool) -> None:  # noqa: FBT001
+    @rule(who=WORKERS, wall=st.booleans(), delay=st.sampled_from([0, 0, 100]))
+    def put_down(self, who: int, wall: bool, delay: int) -> None:  # noqa: FBT001
         worker = self.workers.pop(who, None)
         if worker is None:
             return
         try:
-            worker.claimed.give_back(met_wall=wall)
+            worker.claimed.give_back(met_wall=wall, delay=delay)
         except ClaimLost:
             return
+        self.not_before = self.clock() - self.lag[who] + delay if delay else 0.0
 
     # -- accidents ------------------------------------------------------------------------
 

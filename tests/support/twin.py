@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from meanwhile.domain.attempt import Keyed, Trace
-from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, SlotTaken
+from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, NotYet, RunsAlone, SlotTaken
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
@@ -140,6 +140,8 @@ class TwinLeases:
             return rows.lease
         if rows.lease.is_live(now):
             raise LeaseHeld(response_id)
+        if now < rows.lease.not_before:
+            raise NotYet(response_id, not_before=rows.lease.not_before)
         if rows.lease.runs_alone and not alone:
             raise RunsAlone(response_id)
         first = rows.lease.first_claimed_at
@@ -156,7 +158,9 @@ class TwinLeases:
     def renew(self, response_id: str, *, epoch: int, until: float) -> Lease:
         return self._held(response_id, epoch, until=until)
 
-    def give_back(self, response_id: str, lease: Lease, *, met_wall: bool = False) -> None:
+    def give_back(
+        self, response_id: str, lease: Lease, *, met_wall: bool = False, not_before: float = 0
+    ) -> None:
         there = self.read(response_id)
         if there and there.epoch == lease.epoch and there.until == 0:
             return
@@ -166,6 +170,7 @@ class TwinLeases:
             until=0.0,
             attempts=lease.attempts - 1,
             walls=lease.walls + int(met_wall),
+            not_before=not_before,
         )
 
     def claimed(self, response_ids: Sequence[str]) -> set[str]:

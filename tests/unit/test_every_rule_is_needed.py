@@ -133,6 +133,17 @@ def claims_share_an_epoch(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(TwinLeases, "claim", claim)
 
 
+def delays_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Any delivery may claim what was put down because its provider is busy."""
+    original = TwinLeases.give_back
+
+    def give_back(self: TwinLeases, *args: Any, met_wall: bool, not_before: float) -> None:
+        del not_before
+        original(self, *args, met_wall=met_wall)
+
+    patch.setattr(TwinLeases, "give_back", give_back)
+
+
 def deleted_parts_vanish(patch: pytest.MonkeyPatch) -> None:
     """A delete leaves no tombstones in the log."""
     original = TwinResponses.bury
@@ -156,6 +167,7 @@ def deleted_parts_vanish(patch: pytest.MonkeyPatch) -> None:
         heads_are_never_mended,
         words_are_always_taken_back,
         claims_share_an_epoch,
+        delays_are_forgotten,
         deleted_parts_vanish,
     ],
     ids=lambda rule: rule.__name__,

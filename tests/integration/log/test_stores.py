@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone, SlotTaken
+from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, NotYet, RunsAlone, SlotTaken
 from meanwhile.domain.facts import Delta, ItemAdded, Started
 from meanwhile.domain.log import Batch
 from meanwhile.domain.request import Request
@@ -85,6 +85,20 @@ def test_a_lease_given_back_is_not_an_attempt_and_cannot_be_renewed(stores: Stor
     with pytest.raises(ClaimLost):
         stores.leases.renew(HEAD.id, epoch=lease.epoch, until=NOW + 60)
     assert claim(stores, nonce="b") == 2
+
+
+def test_a_lease_given_back_until_later_is_not_claimed_sooner(stores: Stores) -> None:
+    """However often its message is delivered; and nobody holds it meanwhile."""
+    lease = stores.leases.claim(HEAD.id, now=NOW, until=NOW + 30, nonce="a", alone=False)
+
+    stores.leases.give_back(HEAD.id, lease, not_before=NOW + 60)
+
+    with pytest.raises(NotYet) as refused:
+        claim(stores, nonce="b", now=NOW + 59)
+    assert refused.value.not_before == NOW + 60
+    with pytest.raises(ClaimLost):
+        stores.leases.renew(HEAD.id, epoch=lease.epoch, until=NOW + 90)
+    assert claim(stores, nonce="b", now=NOW + 60) == 2
 
 
 def test_a_place_in_the_log_is_taken_once(stores: Stores) -> None:

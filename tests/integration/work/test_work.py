@@ -159,6 +159,22 @@ def test_a_busy_providers_delay_is_kept_by_queue_and_sweeper(shop: Shop) -> None
     assert (shop.waiting(), shop.taken()) == (1, [])
 
 
+def test_a_copy_of_the_message_is_no_quicker_than_a_busy_providers_delay(shop: Shop) -> None:
+    """What waits for long in the queue is sent twice; the copy keeps, should the other message be lost."""
+    head = shop.ask("model", [ProviderBusy("Too many requests.", retry_after=300)], [HEL, STOP])
+    shop.work(shop.taken())
+    shop.queue.send(head.id, OWNER)
+    copy = shop.taken()
+
+    shop.clock.advance(299)
+    assert shop.work(copy) == copy
+    assert (shop.models.asked["model"], shop.waiting(), shop.taken()) == (1, 2, [])
+
+    shop.clock.advance(1)
+    assert shop.work(copy) == []
+    assert (shop.text(head), shop.waiting()) == ("Hel", 1)
+
+
 def bug() -> None:
     """Stand for a mistake of ours."""
     raise ValueError("a secret")

@@ -26,6 +26,7 @@
     │   └── NotContinued              it does not go on from the beginning it was given: start over
     ├── ClaimRefused              this delivery is not ours to run
     │   ├── LeaseHeld                 another worker runs it
+    │   ├── NotYet                    its provider asked to be left alone until later
     │   ├── RunsAlone                 it is on a second attempt: the solo queue's work
     │   └── Gone                      it was deleted or its time is over
     ├── ClaimLost                 another claim, a cancel or the clock took our response away
@@ -220,6 +221,14 @@ class ClaimRefused(ServiceError):
 
 class LeaseHeld(ClaimRefused):
     """Another worker's lease lives."""
+
+
+class NotYet(ClaimRefused):
+    """Its provider asked to be left alone until `not_before`, in seconds since 1970."""
+
+    def __init__(self, response_id: str, *, not_before: float) -> None:
+        super().__init__(response_id)
+        self.not_before = not_before
 
 
 class RunsAlone(ClaimRefused):

@@ -118,6 +118,8 @@ class Lease:
     walls: int = 0
     """How often the end of an invocation has cut its model call."""
     first_claimed_at: float | None = None
+    not_before: float = 0
+    """Nobody may claim it earlier, though nobody holds it: its provider asked to be left alone."""
 
     @property
     def runs_alone(self) -> bool:

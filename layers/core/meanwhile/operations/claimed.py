@@ -159,13 +159,14 @@ class Claimed:
         """Whether somebody reads along, as of the last heartbeat."""
         return self._now() < self.lease.watched_until
 
-    def give_back(self, *, met_wall: bool = False) -> None:
-        """Put the response down: anybody may claim it at once, and it does not count as an attempt.
+    def give_back(self, *, met_wall: bool = False, delay: float = 0) -> None:
+        """Put the response down: anybody may claim it after `delay`, and it does not count as an attempt.
 
         Raises:
             ClaimLost: It was not ours any more.
         """
-        self._stores.leases.give_back(self.response_id, self.lease, met_wall=met_wall)
+        not_before = self._now() + delay if delay else 0
+        self._stores.leases.give_back(self.response_id, self.lease, met_wall=met_wall, not_before=not_before)
 
     def _read(self) -> None:
         found = self._stores.responses.everything(self.response_id)

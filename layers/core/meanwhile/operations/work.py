@@ -6,13 +6,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from math import ceil
 
-from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, OwnerDeleted, RunsAlone, Unavailable, named
+from meanwhile.domain.errors import (
+    ClaimLost,
+    Gone,
+    LeaseHeld,
+    NotYet,
+    OwnerDeleted,
+    RunsAlone,
+    Unavailable,
+    named,
+)
 from meanwhile.operations.claimed import Claim, Claimed
 from meanwhile.operations.ending import Ending, failed
 from meanwhile.operations.heartbeat import VISIBILITY_MARGIN, Heartbeat
 from meanwhile.operations.run import PutDown, Run
-from meanwhile.queue import WorkMessage, WorkQueue
+from meanwhile.queue import MAX_DELAY, WorkMessage, WorkQueue
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +145,10 @@ class _Shift:
             claimed = await asyncio.to_thread(self._work.claim, message.response_id, alone=alone)
         except (LeaseHeld, Gone):
             await self._forget(message)
+        except NotYet as early:
+            # A copy, or the only message that is left: in doubt it comes back.
+            self._again.append(message)
+            await self._hide(message, ceil(early.not_before - self._work.now()))
         except RunsAlone:
             await self._send_on(message)
         except Unavailable:
@@ -219,8 +233,9 @@ class _Shift:
         self, claimed: Claimed, message: WorkMessage, *, met_wall: bool = False, delay: float = 0
     ) -> None:
         """Give the lease back, then send the response again."""
+        delay = min(MAX_DELAY, int(delay))  # as long as the queue will hold its message back
         try:
-            await asyncio.to_thread(claimed.give_back, met_wall=met_wall)
+            await asyncio.to_thread(claimed.give_back, met_wall=met_wall, delay=delay)
         except ClaimLost:
             await self._let_go(claimed, message)
             return

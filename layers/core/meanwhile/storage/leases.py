@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from meanwhile.domain.errors import ClaimLost, Gone, LeaseHeld, RunsAlone
+from meanwhile.domain.errors import ClaimLost, ClaimRefused, Gone, LeaseHeld, NotYet, RunsAlone
 from meanwhile.domain.response import SHARED_WALLS, Head, Lease
 from meanwhile.storage.dynamodb import Conflict, errors_translated, rows_at
 from meanwhile.storage.table import LEASE, Item
@@ -26,11 +26,13 @@ class LeaseStore:
 
         Raises:
             LeaseHeld: Somebody's lease lives.
+            NotYet: It was given back until a later time.
             RunsAlone: It was tried before, or needs an invocation to itself.
             Gone: The item is not there, or only its tombstone.
         """
         items = self._items
         condition = items.response_id.exists() & items.deleted.does_not_exist() & (items.until <= _ms(now))
+        condition &= items.not_before.does_not_exist() | (items.not_before <= _ms(now))
         if not alone:
             condition &= (items.attempts == 0) & (items.walls < SHARED_WALLS)
         item = items(response_id, LEASE)
@@ -51,7 +53,7 @@ class LeaseStore:
             if there is None or there.deleted:
                 raise Gone(response_id) from conflict
             if there.nonce != nonce:
-                raise (LeaseHeld if there.until > _ms(now) else RunsAlone)(response_id) from conflict
+                raise _refusal(to_lease(there), response_id, now) from conflict
             item = there
         return to_lease(item)
 
@@ -64,8 +66,10 @@ class LeaseStore:
         items = self._items
         return self._update_held(response_id, epoch, items.until.set(_ms(until)))
 
-    def give_back(self, response_id: str, lease: Lease, *, met_wall: bool = False) -> None:
-        """End a claim on purpose, so that it does not count as an attempt.
+    def give_back(
+        self, response_id: str, lease: Lease, *, met_wall: bool = False, not_before: float = 0
+    ) -> None:
+        """End a claim on purpose, so that it does not count as an attempt; the next may follow `not_before`.
 
         Values are set, not counted, so that a repeated write changes nothing.
 
@@ -80,6 +84,7 @@ class LeaseStore:
                 items.until.set(0),
                 items.attempts.set(lease.attempts - 1),
                 items.walls.set(lease.walls + int(met_wall)),
+                items.not_before.set(_ms(not_before)),
             )
         except ClaimLost:
             there = self.read(response_id)
@@ -157,7 +162,16 @@ def to_lease(item: Item) -> Lease:
         attempts=int(item.attempts or 0),
         walls=int(item.walls or 0),
         first_claimed_at=None if first is None else first / 1000,
+        not_before=(item.not_before or 0) / 1000,
     )
+
+
+def _refusal(lease: Lease, response_id: str, now: float) -> ClaimRefused:
+    if lease.is_live(now):
+        return LeaseHeld(response_id)
+    if now < lease.not_before:
+        return NotYet(response_id, not_before=lease.not_before)
+    return RunsAlone(response_id)
 
 
 def _ms(seconds: float) -> int:

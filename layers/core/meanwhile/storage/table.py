@@ -3,7 +3,7 @@
 | part         | holds                                                         |
 |--------------|---------------------------------------------------------------|
 | `head`       | owner, times, how it ended, its model; carries both indexes   |
-| `lease`      | epoch, until, watched_until, attempts                         |
+| `lease`      | epoch, until, watched_until, attempts, not_before             |
 | `log#000007` | batch number 7                                                |
 | `output`     | the result, written at the end                                |
 | `request`    | what was asked                                                |
@@ -94,6 +94,7 @@ class Item(Model):
     attempts = NumberAttribute(null=True)
     walls = NumberAttribute(null=True)
     first_claimed_at = NumberAttribute(null=True)
+    not_before = NumberAttribute(null=True)
 
     # log
     first_seq = NumberAttribute(null=True)
