@@ -8,7 +8,13 @@ import pytest
 from openai import OpenAI
 
 from tests.fake_provider import Answer, Cut, Raw, Silence, calls, chunk, end, says, text
-from tests.stack.conftest import FIRST_TOKEN_SECONDS, GAP_SECONDS, PATIENCE_SECONDS, RESEND_SECONDS
+from tests.stack.conftest import (
+    FIRST_TOKEN_SECONDS,
+    GAP_SECONDS,
+    IMPATIENT,
+    PATIENCE_SECONDS,
+    RESEND_SECONDS,
+)
 from tests.stack.talking import ask, ended, error_of, speaking, statuses, texts, when
 from tests.stack.upstream import Upstream
 
@@ -108,7 +114,7 @@ def test_function_calls_that_are_cut_start_over(sdk: OpenAI, upstream: Upstream)
 
 def test_a_provider_silent_before_its_first_word_is_asked_again(sdk: OpenAI, upstream: Upstream) -> None:
     """Nothing was said yet, so nothing is given up."""
-    model = upstream.model([Silence()], says("Here I am."))
+    model = upstream.model([Silence()], says("Here I am."), kind=IMPATIENT)
     started = time.monotonic()
 
     response = ended(sdk, ask(sdk, "Anybody there?", model=model).id)
@@ -120,7 +126,7 @@ def test_a_provider_silent_before_its_first_word_is_asked_again(sdk: OpenAI, ups
 
 def test_a_provider_that_falls_silent_in_mid_sentence_starts_over(sdk: OpenAI, upstream: Upstream) -> None:
     """Its connection is closed, so that it stops writing what nobody will read."""
-    model = upstream.model([*text("Half"), Silence()], says("Whole."))
+    model = upstream.model([*text("Half"), Silence()], says("Whole."), kind=IMPATIENT)
     started = time.monotonic()
 
     response = ended(sdk, ask(sdk, "Speak.", model=model).id)
@@ -132,15 +138,15 @@ def test_a_provider_that_falls_silent_in_mid_sentence_starts_over(sdk: OpenAI, u
 
 def test_comments_are_signs_of_life(sdk: OpenAI, upstream: Upstream) -> None:
     """Gateways send them while a model thinks between two words; here for longer than the gap allows."""
-    silences = [Silence() for _ in range(3)]
+    silences = [Silence() for _ in range(11)]
     comments = [step for silence in silences for step in (silence, Raw(b": thinking\n\n"))]
-    model = upstream.model([*text("So "), *comments, *text("there."), *end()])
+    model = upstream.model([*text("So "), *comments, *text("there."), *end()], kind=IMPATIENT)
     response = ask(sdk, "Speak.", model=model)
 
     started = time.monotonic()
     for silence in silences:
         assert silence.reached.wait(10)
-        silence.until.wait(GAP_SECONDS * 0.5)
+        silence.until.wait(GAP_SECONDS * 0.1)
         silence.until.set()
 
     found = ended(sdk, response.id)

@@ -17,9 +17,9 @@ class Upstream:
         self._server = FakeProvider(default=self._next)
         self.base_url = self._server.base_url
 
-    def model(self, *scripts: Script) -> str:
+    def model(self, *scripts: Script, kind: str = "fake") -> str:
         """Return a new model that answers its first request with the first script, and so on."""
-        name = f"fake-{uuid.uuid4().hex[:12]}"
+        name = f"{kind}-{uuid.uuid4().hex[:12]}"
         with self._lock:
             self._scripts[name] = list(scripts)
         return name
