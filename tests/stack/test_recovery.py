@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from infra.local.client import LocalStack
 from meanwhile.domain.log import facts_of, tip_of
 from meanwhile.domain.response import Ended
 from tests.fake_provider import Silence, Step, end, says, text
-from tests.stack.conftest import HEARTBEAT_SECONDS, SLOTS_OF_FRAGILE
+from tests.stack.conftest import SLOTS_OF_FRAGILE
 from tests.stack.inside import ids_of, log_of, lose_every_message, lose_message, parts_of
 from tests.stack.talking import ask, ended, error_of, simulated, speaking, statuses, texts, when
 from tests.stack.upstream import Upstream
@@ -31,9 +30,6 @@ LONG = "Write 400 words about rivers."
 AT_LENGTH = "Write 300 words about rivers."
 FOR_EVER = "Write 2000 words about rivers."
 """At full speed they take four seconds, and half a minute."""
-
-_SCHEDULING_SECONDS = 0.7
-"""What a busy machine may need on top of a heartbeat."""
 
 
 # ── Killed at work ────────────────────────────────────────────────────────────────────────────────────
@@ -187,7 +183,7 @@ def test_what_was_accepted_is_answered_though_the_web_server_died(fragile: Local
 def test_cancelling_hangs_up_on_a_silent_provider(
     fragile_sdk: OpenAI, upstream: Upstream, said: list[Step]
 ) -> None:
-    """A model that thinks is paid for; within a heartbeat it hears that nobody wants its answer any more."""
+    """A model that thinks is paid for. Here it may for minutes: only the cancel can hang up on it so soon."""
     silence = Silence()
     model = upstream.model([*said, silence])
     response = ask(fragile_sdk, "Think.", model=model)
@@ -195,10 +191,8 @@ def test_cancelling_hangs_up_on_a_silent_provider(
     (call,) = upstream.asked(model)
 
     fragile_sdk.responses.cancel(response.id)
-    cancelled = time.monotonic()
 
     assert call.closed.wait(10)
-    assert time.monotonic() - cancelled < HEARTBEAT_SECONDS + _SCHEDULING_SECONDS
     assert fragile_sdk.responses.retrieve(response.id).status == "cancelled"
 
 
