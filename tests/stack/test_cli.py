@@ -16,7 +16,7 @@ import pytest
 from openai import OpenAI
 
 from infra.local.client import LocalStack
-from tests.fake_provider import Silence, end, text
+from tests.fake_provider import Silence, end, says, text
 from tests.stack.talking import simulated
 from tests.stack.upstream import Upstream
 from tests.support.waiting import eventually
@@ -69,13 +69,15 @@ def test_a_script_asks_cancels_and_deletes(stack: LocalStack) -> None:
 
 
 @pytest.mark.xdist_group("fragile")
-def test_a_terminal_shows_an_answer_that_started_over_once(fragile: LocalStack) -> None:
+def test_a_terminal_shows_an_answer_that_started_over_once(fragile: LocalStack, upstream: Upstream) -> None:
     """The worker is killed while somebody reads: the lost words go from the screen, and come back whole."""
-    shown = shown_over_a_kill(fragile, "simulator-restarts")
+    answer = simulated(RIVERS)
+    half = answer[: len(answer) // 2]
+
+    shown = shown_over_a_kill(fragile, upstream.model([*text(half), Silence()], says(answer)))
 
     assert shown.count("the answer starts over") == 1
-    answer = shown.partition("starts over.")[2].rpartition("completed")[0]
-    assert answer.split() == simulated(RIVERS).split()
+    assert shown.partition("starts over.")[2].rpartition("completed")[0].split() == answer.split()
     assert shown.count("I am a simulator") == 1
 
 
