@@ -30,6 +30,7 @@ MAX_BODY = 10 * 1024 * 1024
 MAX_EVENT = 6 * 1024 * 1024
 MAX_ANSWER = 6 * 1024 * 1024 + 100
 IDLE_SECONDS = 300.0
+"""AWS documents no exception for the time before the first byte, so none is made here."""
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
