@@ -9,10 +9,11 @@ headers.
 import asyncio
 import json
 import socket
+import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
@@ -120,18 +121,18 @@ class WebServer:
         async with self._starting:
             if self._alive:
                 return
-            port = _free_port()
-            self._url = f"http://127.0.0.1:{port}"
-            self.counts.cold_starts += 1
-            self._child = await self._children.start(
-                "bash",
-                self.function.handler,
-                folder=self.function.folder,
-                environment={**self._environment, "AWS_LWA_PORT": str(port), "PORT": str(port)},
-            )
-            log.follow(self.function.name, self._child)
-            self._ended = asyncio.create_task(self._children.ended(self._child))
-            await self._ready()
+            with _reserved_port() as port:
+                self._url = f"http://127.0.0.1:{port}"
+                self.counts.cold_starts += 1
+                self._child = await self._children.start(
+                    "bash",
+                    self.function.handler,
+                    folder=self.function.folder,
+                    environment={**self._environment, "AWS_LWA_PORT": str(port), "PORT": str(port)},
+                )
+                log.follow(self.function.name, self._child)
+                self._ended = asyncio.create_task(self._children.ended(self._child))
+                await self._ready()
 
     async def _send(
         self, method: str, path: str, headers: list[tuple[str, str]], body: bytes
@@ -186,8 +187,18 @@ class WebServer:
         ]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def _reserved_port() -> Iterator[int]:
+    """Keep a port for a server that is about to start: whoever else got it would be taken for that server.
+
+    On Linux a port bound with SO_REUSEADDR, and not listened at, is open to those who name it and set the
+    same, as servers do (uvicorn by way of asyncio), and is given to nobody who asks for any. BSD and macOS
+    refuse such a second socket the very same address, so there the port is only looked for.
+    """
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        port: int = reserved.getsockname()[1]
+        if sys.platform != "linux":
+            reserved.close()
+        yield port

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -203,3 +204,20 @@ def test_a_stream_that_is_idle_too_long_is_cut() -> None:
 
     assert start["status"] == 200
     assert [(part["body"], part["more_body"]) for part in parts] == [(b"data: 0\n\n", True)]
+
+
+STRANGER = """
+python -c 'import os, socket; socket.socket().bind(("127.0.0.1", int(os.environ["PORT"])))' && exit 1
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port cannot be kept for somebody else")
+def test_nobody_else_gets_the_port_of_a_server_that_starts(tmp_path: Path) -> None:
+    """A start takes a second, and whoever answered there would be taken for the server."""
+    (tmp_path / "run.sh").write_text(STRANGER + (APP / "stream" / "run.sh").read_text())
+
+    async def status() -> int:
+        async with web_server(tmp_path) as server, server.request("GET", "/ready", (), b"", {}) as answer:
+            return answer.status_code
+
+    assert asyncio.run(status()) == 200
