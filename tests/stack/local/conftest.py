@@ -1,6 +1,7 @@
 """One small stack for all tests that do not need one of their own."""
 
 import json
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,38 @@ def http(stack: LocalStack) -> Iterator[httpx.Client]:
     """Call the gateway."""
     with httpx.Client(base_url=stack.url, timeout=15) as client:
         yield client
+
+
+class Latch:
+    """Keeps handlers that `hold` at its port where they are, until it is opened."""
+
+    def __init__(self) -> None:
+        """Listen; each connection is a handler that waits for its end."""
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.settimeout(15)
+        self._held: list[socket.socket] = []
+
+    @property
+    def port(self) -> int:
+        """Where to hold."""
+        return int(self._listening.getsockname()[1])
+
+    def reached(self) -> None:
+        """Wait until one more handler is held."""
+        self._held.append(self._listening.accept()[0])
+
+    def open(self) -> None:
+        """Let all of them go on."""
+        for each in (self._listening, *self._held):
+            each.close()
+
+
+@pytest.fixture
+def latch() -> Iterator[Latch]:
+    """Hold handlers for as long as the test needs them held."""
+    latch = Latch()
+    yield latch
+    latch.open()
 
 
 @pytest.fixture(scope="session")

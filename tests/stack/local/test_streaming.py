@@ -21,7 +21,7 @@ from infra.local.gateway import Gateway
 from infra.local.options import Options
 from infra.local.routes import Api, Integration
 from infra.local.webserver import WebServer
-from tests.stack.local.conftest import APP
+from tests.stack.local.conftest import APP, Latch
 from tests.support.waiting import eventually
 
 
@@ -142,15 +142,16 @@ def test_what_a_script_started_ends_with_it(http: httpx.Client, stack: LocalStac
     eventually(another_answers)
 
 
-def test_no_more_streams_than_reserved(http: httpx.Client, stack: LocalStack) -> None:
+def test_no_more_streams_than_reserved(http: httpx.Client, stack: LocalStack, latch: Latch) -> None:
     """ReservedConcurrentExecutions is 3: the fourth watcher is turned away, not the workers."""
     eventually(lambda: stack.invocations()["StreamFunction"]["running"] == 0)
     with ExitStack() as watchers:
         for _ in range(3):
-            answer = watchers.enter_context(http.stream("GET", "/stream/hold"))
-            next(answer.iter_text())
+            held = http.stream("GET", "/stream/hold", params={"latch": latch.port})
+            next(watchers.enter_context(held).iter_text())
 
         refused = http.get("/stream/told")
+        latch.open()
 
     assert refused.status_code == 429
     eventually(lambda: stack.invocations()["StreamFunction"]["running"] == 0)

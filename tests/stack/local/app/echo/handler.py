@@ -19,6 +19,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     match asked.get("do"):
         case "sleep":
             time.sleep(asked["seconds"])
+        case "hold":
+            shared_by_all.hold(asked["latch"])
         case "raise":
             raise ValueError("asked for it")
         case "exit":

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 
+import shared_by_all  # type: ignore[import-not-found]  # the layer's: only there at run time
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -35,7 +36,8 @@ async def stream(request: Request) -> Response:
         case "break":
             return StreamingResponse(_breaking(), media_type="text/event-stream")
         case "hold":
-            return StreamingResponse(_held(), media_type="text/event-stream")
+            latch = int(request.query_params["latch"])
+            return StreamingResponse(_held(latch), media_type="text/event-stream")
     gate = _gates.setdefault(request.query_params["gate"], asyncio.Semaphore(0))
     return StreamingResponse(_gated(gate), media_type="text/event-stream")
 
@@ -47,9 +49,9 @@ async def _gated(gate: asyncio.Semaphore) -> AsyncIterator[str]:
         yield f"data: {number}\n\n"
 
 
-async def _held() -> AsyncIterator[str]:
+async def _held(latch: int) -> AsyncIterator[str]:
     yield "data: 0\n\n"
-    await asyncio.sleep(0.7)
+    await asyncio.to_thread(shared_by_all.hold, latch)
 
 
 async def _breaking() -> AsyncIterator[str]:
