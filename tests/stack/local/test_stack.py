@@ -97,7 +97,7 @@ def test_no_process_is_left(how: signal.Signals) -> None:
 
         os.kill(stack.pid, how)
 
-        eventually(lambda: not any(map(is_running, started)), within=3)
+        eventually(lambda: not any(map(is_running, started)))
 
 
 def test_a_stack_ends_with_whoever_started_it() -> None:
@@ -113,7 +113,7 @@ def test_a_stack_ends_with_whoever_started_it() -> None:
 
     starter.kill()
 
-    eventually(lambda: not is_running(pid), within=5)
+    eventually(lambda: not is_running(pid))
     starter.wait()
     starter.stdout.close()
 
