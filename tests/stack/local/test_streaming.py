@@ -136,7 +136,8 @@ def test_what_a_script_started_ends_with_it(http: httpx.Client, stack: LocalStac
 
     def another_answers() -> bool:
         with suppress(httpx.RemoteProtocolError):  # this request was the killed one's
-            return bool(http.get("/stream/told").json().get("pid") != before)
+            answer = http.get("/stream/told")
+            return answer.status_code == 200 and answer.json()["pid"] != before
         return False
 
     eventually(another_answers)
