@@ -108,13 +108,17 @@ def _tell(stack: LocalStack, client: OpenAI, ledger: Ledger) -> None:
     [worker] = [each for each in stack.processes() if each["name"] == "WorkerFunction"][:1]
     os.kill(worker["pid"], signal.SIGKILL)
     killed = time.monotonic()
-    console.print(f"\n[red bold]SIGKILL[/red bold] to the worker, process {worker['pid']}, in mid-sentence.")
-    console.print(
-        f"Its lease of {LEASE_SECONDS} s runs out (30 s when deployed), then another worker goes on:\n"
-    )
 
     with ledger.step("recover and finish"):
         left = client.responses.retrieve(asked.id)
+        if left.status != "in_progress":
+            raise DemoFailed(f"the answer was {left.status} before its worker could be killed; try again")
+        console.print(
+            f"\n[red bold]SIGKILL[/red bold] to the worker, process {worker['pid']}, in mid-sentence."
+        )
+        console.print(
+            f"Its lease of {LEASE_SECONDS} s runs out (30 s when deployed), then another worker goes on:\n"
+        )
         _watch(client, asked.id, lambda now: len(now.output_text) > len(left.output_text))
         recovered = time.monotonic() - killed
         done = _watch(client, asked.id, lambda now: now.status not in {"queued", "in_progress"})
