@@ -14,14 +14,14 @@ from meanwhile.domain.paths import CONVERSATION, Path
 from meanwhile.domain.request import Request
 from meanwhile.domain.threads import About, NewItem, Place, ThreadHead
 from meanwhile.domain.window import Window
-from meanwhile.operations.choose import Measure
-from meanwhile.operations.context import Context
-from meanwhile.operations.conversations import Conversations
-from meanwhile.operations.items import Items
-from meanwhile.operations.lock import Lock
-from meanwhile.operations.make import Make
-from meanwhile.operations.recall import Recall
-from meanwhile.operations.remembered import Remembered
+from meanwhile.operations.context.build import Context
+from meanwhile.operations.context.choose import Measure
+from meanwhile.operations.context.remembered import Remembered
+from meanwhile.operations.threads.conversations import Conversations
+from meanwhile.operations.threads.items import Items
+from meanwhile.operations.threads.lock import Lock
+from meanwhile.operations.threads.make import Make
+from meanwhile.operations.threads.recall import Recall
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.stores import Threads
 from meanwhile.storage.thread_birth import ThreadBirth

@@ -9,8 +9,8 @@ from meanwhile.domain.paths import Path
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Record
 from meanwhile.domain.threads import Place
-from meanwhile.operations.join import JOINING
-from meanwhile.operations.recall import Recall
+from meanwhile.operations.threads.join import JOINING
+from meanwhile.operations.threads.recall import Recall
 from tests.chaos.world import World
 
 _ALL = 10**9

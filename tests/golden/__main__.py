@@ -14,8 +14,8 @@ from meanwhile.domain.log import facts_of, tip_of
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, Usage
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Status
-from meanwhile.operations.cancel import Cancel
-from meanwhile.operations.ending import failed
+from meanwhile.operations.responses.cancel import Cancel
+from meanwhile.operations.responses.ending import failed
 from tests.golden.stored import NOW, OWNER, RELEASES, Room
 from tests.golden.threads import Shelf
 from tests.support import aws

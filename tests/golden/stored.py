@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from meanwhile.domain.events import events
 from meanwhile.domain.log import facts_of
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.read import Read
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.responses.read import Read
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.stores import Stores
 from tests.support import aws

@@ -10,9 +10,9 @@ from meanwhile.domain.paths import Path
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
 from meanwhile.domain.threads import NewItem, Place
-from meanwhile.operations.conversing import Conversing
-from meanwhile.operations.join import Join
-from meanwhile.operations.recall import Recall
+from meanwhile.operations.threads.conversing import Conversing
+from meanwhile.operations.threads.join import Join
+from meanwhile.operations.threads.recall import Recall
 from meanwhile.storage.compactions import Compactions
 from meanwhile.web.conversing import shown, shown_item
 from tests.golden.stored import NOW, OWNER, RELEASES, Room, bytes_of, raw_of, text_of

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 from meanwhile.domain.request import Request
 from meanwhile.domain.window import Window
-from meanwhile.operations.choose import Measure
-from meanwhile.operations.compact import Ask, Compact
-from meanwhile.operations.expand import Expand
+from meanwhile.operations.context.choose import Measure
+from meanwhile.operations.context.compact import Ask, Compact
+from meanwhile.operations.context.expand import Expand
 from meanwhile.storage.cipher import DataKey, Seal
 from meanwhile.storage.compactions import Compactions
 from meanwhile.storage.keyring import Keyring

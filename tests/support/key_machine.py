@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from meanwhile.domain.attempt import Attempt
-from meanwhile.operations.make_once import Made
+from meanwhile.operations.threads.make_once import Made
 from tests.support.faults import Crash
 from tests.support.thread_machine import MANY, OWNER, PICK, SLIP, Group, Talk, ThreadMachine, text_of
 

@@ -20,14 +20,14 @@ from meanwhile.domain.log import facts_of, tip_of
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.threads import NewItem, Place
-from meanwhile.operations.conversing import Conversing
-from meanwhile.operations.delete import Delete
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.forget import Forget
-from meanwhile.operations.join import Join
-from meanwhile.operations.read import Read
-from meanwhile.operations.recall import Recall
-from meanwhile.operations.sweep_threads import SweepThreads
+from meanwhile.operations.responses.delete import Delete
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.responses.read import Read
+from meanwhile.operations.threads.conversing import Conversing
+from meanwhile.operations.threads.forget import Forget
+from meanwhile.operations.threads.join import Join
+from meanwhile.operations.threads.recall import Recall
+from meanwhile.operations.threads.sweep_threads import SweepThreads
 from meanwhile.storage.stores import Stores, Threads
 from tests.support.accidents import Accidents, die
 from tests.support.clock import Clock

@@ -12,10 +12,10 @@ from meanwhile.domain.facts import Fact
 from meanwhile.domain.ids import new_nonce
 from meanwhile.domain.log import Tip, tip_of
 from meanwhile.domain.response import Head, Lease
-from meanwhile.operations import claimed as claimed_module
-from meanwhile.operations import read as read_module
-from meanwhile.operations.claimed import Claimed
-from meanwhile.operations.ending import Ending
+from meanwhile.operations.responses import read as read_module
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.running import claimed as claimed_module
+from meanwhile.operations.running.claimed import Claimed
 from meanwhile.storage.stores import Stores
 from tests.support.hunt import hunt
 from tests.support.log_machine import LogMachine
@@ -107,7 +107,7 @@ def ends_are_not_looked_for(patch: pytest.MonkeyPatch) -> None:
 def heads_are_never_mended(patch: pytest.MonkeyPatch) -> None:
     """Neither readers nor the sweeper nor the next worker follow up on a crash before the head."""
     patch.setattr(read_module, "_MEND_AFTER", 10**9)
-    patch.setattr("meanwhile.operations.sweep.Sweep._look_at", lambda *_: None)
+    patch.setattr("meanwhile.operations.running.sweep.Sweep._look_at", lambda *_: None)
     patch.setattr(Claimed, "finish", lambda _: None)
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from meanwhile.domain.errors import ServiceError, SlotTaken
 from meanwhile.domain.threads import Reached, ThreadBatch
-from meanwhile.operations.add_items import AddItems
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.forget import Forget
-from meanwhile.operations.join import Join
-from meanwhile.operations.lock import Lock
-from meanwhile.operations.make_once import MakeOnce
-from meanwhile.operations.recall import Recall
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.threads.add_items import AddItems
+from meanwhile.operations.threads.forget import Forget
+from meanwhile.operations.threads.join import Join
+from meanwhile.operations.threads.lock import Lock
+from meanwhile.operations.threads.make_once import MakeOnce
+from meanwhile.operations.threads.recall import Recall
 from tests.support.hunt import hunt
 from tests.support.thread_twin import TwinThreadBirth, TwinThreadBurial, TwinThreadLog
 from tests.unit.test_threads import InMemory, KeysInMemory

@@ -5,19 +5,19 @@ import time
 from functools import cache
 
 from meanwhile import wiring
-from meanwhile.operations.accept import Accept
-from meanwhile.operations.accept_once import AcceptOnce
-from meanwhile.operations.authenticate import Authenticate
-from meanwhile.operations.browse import Browse
-from meanwhile.operations.cancel import Cancel
-from meanwhile.operations.cancel_all import CancelAll
-from meanwhile.operations.conversing import Conversing
-from meanwhile.operations.delete import Delete
-from meanwhile.operations.fit import Fit
-from meanwhile.operations.follow import Follow
-from meanwhile.operations.forget import Forget
-from meanwhile.operations.recall import Recall
-from meanwhile.operations.watch import Watches
+from meanwhile.operations.accepting.accept import Accept
+from meanwhile.operations.accepting.accept_once import AcceptOnce
+from meanwhile.operations.accounts.authenticate import Authenticate
+from meanwhile.operations.context.fit import Fit
+from meanwhile.operations.responses.browse import Browse
+from meanwhile.operations.responses.cancel import Cancel
+from meanwhile.operations.responses.cancel_all import CancelAll
+from meanwhile.operations.responses.delete import Delete
+from meanwhile.operations.responses.follow import Follow
+from meanwhile.operations.responses.watch import Watches
+from meanwhile.operations.threads.conversing import Conversing
+from meanwhile.operations.threads.forget import Forget
+from meanwhile.operations.threads.recall import Recall
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.dynamodb import sharing
 from meanwhile.storage.watches import WatchStore

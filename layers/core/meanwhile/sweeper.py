@@ -3,10 +3,10 @@
 from functools import cache
 
 from meanwhile import wiring
-from meanwhile.operations.end_dead import EndDead
-from meanwhile.operations.overdue import Deadlines
-from meanwhile.operations.sweep import Sweep
-from meanwhile.operations.sweep_threads import SweepThreads
+from meanwhile.operations.responses.overdue import Deadlines
+from meanwhile.operations.running.end_dead import EndDead
+from meanwhile.operations.running.sweep import Sweep
+from meanwhile.operations.threads.sweep_threads import SweepThreads
 
 
 @cache

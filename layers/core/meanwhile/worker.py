@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import cache
 
 from meanwhile import wiring
-from meanwhile.operations.claimed import Claim
-from meanwhile.operations.compact import Ask, Compact
-from meanwhile.operations.context import Context
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.run import Run
-from meanwhile.operations.work import Work
+from meanwhile.operations.context.build import Context
+from meanwhile.operations.context.compact import Ask, Compact
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.running.claimed import Claim
+from meanwhile.operations.running.run import Run
+from meanwhile.operations.running.work import Work
 from meanwhile.providers.asking import Asking
 from meanwhile.providers.router import Providers
 from meanwhile.queue import WorkQueue

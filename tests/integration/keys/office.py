@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from meanwhile.operations.authenticate import Authenticate
-from meanwhile.operations.delete_owner import DeleteOwner
-from meanwhile.operations.manage_keys import Made, ManageKeys
+from meanwhile.operations.accounts.authenticate import Authenticate
+from meanwhile.operations.accounts.delete_owner import DeleteOwner
+from meanwhile.operations.accounts.manage_keys import Made, ManageKeys
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from meanwhile.storage.thread_table import threads_in

@@ -13,7 +13,7 @@ from infra.local.client import LocalStack
 from meanwhile.cli.app import app
 from meanwhile.domain.errors import OwnerDeleted
 from meanwhile.domain.keys import hash_of
-from meanwhile.operations.authenticate import Authenticate
+from meanwhile.operations.accounts.authenticate import Authenticate
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in
 from tests.support.aws import REGION, client, connected

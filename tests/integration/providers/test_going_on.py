@@ -11,7 +11,7 @@ import pytest
 
 from meanwhile.domain.model_events import TextDelta
 from meanwhile.domain.response import Head
-from meanwhile.operations.claimed import Claimed
+from meanwhile.operations.running.claimed import Claimed
 from meanwhile.providers.asking import Asking
 from meanwhile.providers.catalogue import Catalogue, Continuation, ModelEntry
 from meanwhile.providers.router import Providers

@@ -9,14 +9,14 @@ from botocore.client import BaseClient
 
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Status
-from meanwhile.operations.conversing import Conversing
-from meanwhile.operations.delete import Delete
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.forget import Forget
-from meanwhile.operations.join import Join
-from meanwhile.operations.read import Read
-from meanwhile.operations.recall import Recall
-from meanwhile.operations.sweep_threads import SweepThreads
+from meanwhile.operations.responses.delete import Delete
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.responses.read import Read
+from meanwhile.operations.threads.conversing import Conversing
+from meanwhile.operations.threads.forget import Forget
+from meanwhile.operations.threads.join import Join
+from meanwhile.operations.threads.recall import Recall
+from meanwhile.operations.threads.sweep_threads import SweepThreads
 from tests.support import aws
 from tests.support.clock import Clock
 from tests.support.faults import Crash

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from meanwhile.domain.threads import NewItem, Place
-from meanwhile.operations.resolve import MAX_INPUT
+from meanwhile.operations.threads.resolve import MAX_INPUT
 from tests.integration.threads.conftest import Library
 from tests.support.thread_machine import OWNER, new_item, text_of
 

@@ -9,10 +9,10 @@ from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.request import Request
 from meanwhile.domain.threads import Place
 from meanwhile.domain.window import Window
-from meanwhile.operations.choose import Measure
-from meanwhile.operations.context import Context
-from meanwhile.operations.fit import Fit
-from meanwhile.operations.remembered import Remembered
+from meanwhile.operations.context.build import Context
+from meanwhile.operations.context.choose import Measure
+from meanwhile.operations.context.fit import Fit
+from meanwhile.operations.context.remembered import Remembered
 from tests.integration.threads.conftest import Library
 from tests.support.compacting import EXPAND
 from tests.support.thread_machine import OWNER, item_id, new_item, text_of

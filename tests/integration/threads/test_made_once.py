@@ -7,7 +7,7 @@ import pytest
 
 from meanwhile.domain.attempt import Attempt
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, OwnerDeleted
-from meanwhile.operations.make_once import Made
+from meanwhile.operations.threads.make_once import Made
 from tests.integration.threads.conftest import Library
 from tests.integration.threads.test_crashes import LONG
 from tests.support.faults import Crash

@@ -2,7 +2,7 @@
 
 import pytest
 
-from meanwhile.operations.delete_owner import DeleteOwner
+from meanwhile.operations.accounts.delete_owner import DeleteOwner
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from tests.integration.threads.conftest import Library
 from tests.support import aws

@@ -8,7 +8,7 @@ import pytest
 
 from meanwhile import wiring
 from meanwhile.domain.keys import Scope, new_key
-from meanwhile.operations.manage_keys import Made, ManageKeys
+from meanwhile.operations.accounts.manage_keys import Made, ManageKeys
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from tests.integration.web.world import World, client_of, sdk_of
 

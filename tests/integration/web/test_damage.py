@@ -95,7 +95,7 @@ async def test_a_loop_over_what_cannot_be_cancelled_ends(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every call meets the same ones again: `has_more` must not promise what no call can do."""
-    monkeypatch.setattr("meanwhile.operations.cancel_all._AT_ONCE", 2)
+    monkeypatch.setattr("meanwhile.operations.responses.cancel_all._AT_ONCE", 2)
     for _ in range(3):
         damage(world, await asked(http), "request")
 

@@ -152,7 +152,7 @@ async def test_what_is_rare_is_found_behind_what_is_not(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call looks at so many rows and no more; then it says where to go on, though it found nothing."""
-    monkeypatch.setattr("meanwhile.operations.browse._LOOKED_AT", 3)
+    monkeypatch.setattr("meanwhile.operations.responses.browse._LOOKED_AT", 3)
     ids = await asked(http, 5)
     world.finish(ids[4], "Hello")
 
@@ -259,7 +259,7 @@ async def test_one_call_cancels_so_many_and_says_that_there_are_more(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gateway waits 29 seconds, so a call is bounded and a loop ends."""
-    monkeypatch.setattr("meanwhile.operations.cancel_all._AT_ONCE", 2)
+    monkeypatch.setattr("meanwhile.operations.responses.cancel_all._AT_ONCE", 2)
     await asked(http, 3)
 
     first = (await http.post("/responses/cancel_all")).json()

@@ -18,7 +18,7 @@ from meanwhile.domain.log import tip_of
 from meanwhile.domain.model_events import Finished, FinishReason, TextDelta, Usage
 from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.transcript import Transcript
-from meanwhile.operations.compact import Compact
+from meanwhile.operations.context.compact import Compact
 from meanwhile.web.app import app
 from tests.support.clock import Clock
 

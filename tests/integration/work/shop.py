@@ -11,11 +11,11 @@ from meanwhile.domain.continuation import Beginning
 from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, TextDelta
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
-from meanwhile.operations.accept import Accept
-from meanwhile.operations.accept_once import AcceptOnce
-from meanwhile.operations.cancel import Cancel
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.read import Read
+from meanwhile.operations.accepting.accept import Accept
+from meanwhile.operations.accepting.accept_once import AcceptOnce
+from meanwhile.operations.responses.cancel import Cancel
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.responses.read import Read
 from meanwhile.queue import WorkMessage
 from meanwhile.settings import Settings
 from meanwhile.worker import work_with

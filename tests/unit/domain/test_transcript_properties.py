@@ -24,7 +24,7 @@ from meanwhile.domain.model_events import (
 )
 from meanwhile.domain.response import Ended, Record
 from meanwhile.domain.wire import of_answer, of_record, result_of
-from meanwhile.operations import commit
+from meanwhile.operations.running import commit
 from tests.unit.domain.histories import BACKGROUND, ID, REQUEST, logged
 
 WORDS = st.text(max_size=4)

@@ -9,8 +9,8 @@ from meanwhile.domain.facts import Fact
 from meanwhile.domain.log import tip_of
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
-from meanwhile.operations.follow import Follow
-from meanwhile.operations.watch import Watches
+from meanwhile.operations.responses.follow import Follow
+from meanwhile.operations.responses.watch import Watches
 from meanwhile.storage.watches import Place, WatchStore
 from tests.unit.operations.scene import OWNER, Scene
 

@@ -9,16 +9,16 @@ from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.threads import NewItem, Place
 from meanwhile.domain.window import Window
-from meanwhile.operations.choose import Measure
-from meanwhile.operations.context import Context, Shown
-from meanwhile.operations.conversing import Conversing
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.fit import Fit
-from meanwhile.operations.forget import Forget
-from meanwhile.operations.join import Join
-from meanwhile.operations.read import Read
-from meanwhile.operations.recall import Recall
-from meanwhile.operations.remembered import Remembered
+from meanwhile.operations.context.build import Context, Shown
+from meanwhile.operations.context.choose import Measure
+from meanwhile.operations.context.fit import Fit
+from meanwhile.operations.context.remembered import Remembered
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.responses.read import Read
+from meanwhile.operations.threads.conversing import Conversing
+from meanwhile.operations.threads.forget import Forget
+from meanwhile.operations.threads.join import Join
+from meanwhile.operations.threads.recall import Recall
 from meanwhile.storage.stores import Threads
 from tests.support.clock import Clock
 from tests.support.compacting import EXPAND

@@ -13,19 +13,19 @@ from meanwhile.domain.model_events import Finished, FinishReason, ModelEvent, Te
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.transcript import Transcript
-from meanwhile.operations.accept import Accept
-from meanwhile.operations.accept_once import AcceptOnce
-from meanwhile.operations.cancel import Cancel
-from meanwhile.operations.claimed import Claim, Claimed
-from meanwhile.operations.compact import Ask
-from meanwhile.operations.context import Context
-from meanwhile.operations.delete import Delete
-from meanwhile.operations.end_dead import EndDead
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.overdue import Deadlines
-from meanwhile.operations.read import Read
-from meanwhile.operations.run import Run
-from meanwhile.operations.sweep import Sweep
+from meanwhile.operations.accepting.accept import Accept
+from meanwhile.operations.accepting.accept_once import AcceptOnce
+from meanwhile.operations.context.build import Context
+from meanwhile.operations.context.compact import Ask
+from meanwhile.operations.responses.cancel import Cancel
+from meanwhile.operations.responses.delete import Delete
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.responses.overdue import Deadlines
+from meanwhile.operations.responses.read import Read
+from meanwhile.operations.running.claimed import Claim, Claimed
+from meanwhile.operations.running.end_dead import EndDead
+from meanwhile.operations.running.run import Run
+from meanwhile.operations.running.sweep import Sweep
 from meanwhile.queue import WorkMessage, WorkQueue
 from meanwhile.storage.stores import Stores
 from tests.support.clock import Clock

@@ -12,13 +12,13 @@ from meanwhile.domain.attempt import Attempt, Taken
 from meanwhile.domain.errors import InvalidRequest, Unavailable
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Status
-from meanwhile.operations.accept import Accept
-from meanwhile.operations.accept_once import AcceptOnce
-from meanwhile.operations.conversing import Conversing
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.join import Join
-from meanwhile.operations.read import Read
-from meanwhile.operations.recall import Recall
+from meanwhile.operations.accepting.accept import Accept
+from meanwhile.operations.accepting.accept_once import AcceptOnce
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.responses.read import Read
+from meanwhile.operations.threads.conversing import Conversing
+from meanwhile.operations.threads.join import Join
+from meanwhile.operations.threads.recall import Recall
 from tests.support.clock import Clock
 from tests.support.faults import Crash
 from tests.support.thread_machine import new_item

@@ -13,7 +13,7 @@ from meanwhile.domain.errors import InvalidRequest, Tampered, Unavailable
 from meanwhile.domain.model_events import TextDelta
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head, Status
-from meanwhile.operations.accept_once import AcceptOnce
+from meanwhile.operations.accepting.accept_once import AcceptOnce
 from tests.support.faults import Crash
 from tests.unit.operations.scene import DAY, MINUTE, OWNER, RESEND, Over, Scene
 

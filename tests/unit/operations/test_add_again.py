@@ -8,8 +8,8 @@ import pytest
 
 from meanwhile.domain.attempt import Attempt
 from meanwhile.domain.errors import InvalidRequest, Unavailable
-from meanwhile.operations.add_items import CHUNK_ITEMS
-from meanwhile.operations.items import Item
+from meanwhile.operations.threads.add_items import CHUNK_ITEMS
+from meanwhile.operations.threads.items import Item
 from tests.support.thread_machine import new_item, text_of
 from tests.unit.operations.reading import OWNER, Reading
 

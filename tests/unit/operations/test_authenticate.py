@@ -4,7 +4,7 @@ import pytest
 
 from meanwhile.domain.errors import NotAuthenticated, Unavailable
 from meanwhile.domain.keys import ApiKey, Caller, hash_of, new_key
-from meanwhile.operations.authenticate import _REMEMBERED, Authenticate
+from meanwhile.operations.accounts.authenticate import _REMEMBERED, Authenticate
 from tests.support.clock import Clock
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from meanwhile.domain.errors import ClaimLost
 from meanwhile.domain.facts import Delta, Fact, ItemAdded, ItemDone, PartDone, TextDone, coalesced, to_compact
 from meanwhile.domain.response import Ended, Status
-from meanwhile.operations.commit import MAX_BATCH_CHARS, Commit, in_batches
+from meanwhile.operations.running.commit import MAX_BATCH_CHARS, Commit, in_batches
 
 FOR_EVER = 3600.0
 END = Ended(status=Status.COMPLETED, at=1)

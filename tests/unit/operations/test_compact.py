@@ -28,7 +28,7 @@ from meanwhile.domain.model_events import (
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Head
 from meanwhile.domain.window import NO_IMAGE
-from meanwhile.operations.run import PutDown
+from meanwhile.operations.running.run import PutDown
 from tests.support.compacting import BLIND, EXPAND
 from tests.support.files import PDF
 from tests.unit.domain.test_compaction import call, output, said

@@ -11,7 +11,7 @@ from meanwhile.domain.errors import ConversationNotFound, InvalidRequest
 from meanwhile.domain.facts import Dropped
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.window import NO_IMAGE, Window
-from meanwhile.operations.context import Context
+from meanwhile.operations.context.build import Context
 from tests.support.compacting import EXPAND
 from tests.support.files import PDF, file_of
 from tests.unit.operations.reading import OWNER, Reading, called, new, returned, said, short, size_of

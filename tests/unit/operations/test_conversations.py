@@ -18,13 +18,13 @@ from meanwhile.domain.paths import Stretch
 from meanwhile.domain.request import Request
 from meanwhile.domain.response import Ended, Head, Status
 from meanwhile.domain.threads import Place, chain_of
-from meanwhile.operations.conversations import Wanted
-from meanwhile.operations.conversing import Conversing
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.join import Join
-from meanwhile.operations.read import Read
-from meanwhile.operations.recall import Recall
-from meanwhile.operations.sweep_threads import SweepThreads
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.responses.read import Read
+from meanwhile.operations.threads.conversations import Wanted
+from meanwhile.operations.threads.conversing import Conversing
+from meanwhile.operations.threads.join import Join
+from meanwhile.operations.threads.recall import Recall
+from meanwhile.operations.threads.sweep_threads import SweepThreads
 from tests.support.clock import Clock
 from tests.support.thread_machine import item_id, new_item, text_of
 from tests.support.thread_twin import twin_threads

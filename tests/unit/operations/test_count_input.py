@@ -2,7 +2,7 @@
 
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.window import Window
-from meanwhile.operations.count_input import CountInput
+from meanwhile.operations.accepting.count_input import CountInput
 from tests.support.compacting import EXPAND
 from tests.unit.operations.reading import OWNER, Reading, said, size_of
 

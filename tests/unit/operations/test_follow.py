@@ -19,7 +19,7 @@ from meanwhile.domain.facts import Delta, Fact, ItemAdded, PartAdded, Started
 from meanwhile.domain.log import Batch
 from meanwhile.domain.model_events import ModelEvent
 from meanwhile.domain.response import Ended, Status
-from meanwhile.operations.tail import AT_ONCE
+from meanwhile.operations.responses.tail import AT_ONCE
 from tests.unit.domain.histories import logged
 from tests.unit.domain.test_transcript_properties import speeches
 from tests.unit.operations.following import FAST, LIMIT, SILENCE, SLOW, WATCH, Reading, asked, types

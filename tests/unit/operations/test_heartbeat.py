@@ -6,8 +6,8 @@ import pytest
 
 from meanwhile.domain.errors import Unavailable
 from meanwhile.domain.response import Head, Lease, Status
-from meanwhile.operations.claimed import Claimed
-from meanwhile.operations.heartbeat import VISIBILITY_MARGIN, Heartbeat
+from meanwhile.operations.running.claimed import Claimed
+from meanwhile.operations.running.heartbeat import VISIBILITY_MARGIN, Heartbeat
 from meanwhile.queue import WorkMessage
 from tests.unit.operations.scene import LEASE, OWNER, Scene
 

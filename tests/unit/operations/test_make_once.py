@@ -8,12 +8,12 @@ import pytest
 from meanwhile.domain.attempt import Attempt
 from meanwhile.domain.errors import ConversationNotFound, InvalidRequest
 from meanwhile.domain.threads import About
-from meanwhile.operations.conversing import Conversing
-from meanwhile.operations.ending import Ending
-from meanwhile.operations.join import Join
-from meanwhile.operations.make_once import Made
-from meanwhile.operations.read import Read
-from meanwhile.operations.recall import Recall
+from meanwhile.operations.responses.ending import Ending
+from meanwhile.operations.responses.read import Read
+from meanwhile.operations.threads.conversing import Conversing
+from meanwhile.operations.threads.join import Join
+from meanwhile.operations.threads.make_once import Made
+from meanwhile.operations.threads.recall import Recall
 from tests.support.accidents import Accidents, die
 from tests.support.clock import Clock
 from tests.support.faults import Crash

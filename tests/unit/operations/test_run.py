@@ -11,7 +11,7 @@ from meanwhile.domain.errors import (
 from meanwhile.domain.facts import Delta, GivenUp, ItemAdded, ItemDone, PartAdded, PartDone, Started, TextDone
 from meanwhile.domain.model_events import Finished, FinishReason, ReasoningDelta, TextDelta, ToolCallStarted
 from meanwhile.domain.response import Ended, Status
-from meanwhile.operations.run import PutDown
+from meanwhile.operations.running.run import PutDown
 from tests.unit.operations.scene import HELLO, HOUR, LEASE, OWNER, STOP, Scene, Script
 
 HEL = TextDelta("Hel")

@@ -18,7 +18,7 @@ from meanwhile.domain.errors import (
 from meanwhile.domain.facts import Delta, GivenUp, ItemAdded, PartAdded
 from meanwhile.domain.model_events import ReasoningDelta, TextDelta, ToolCallDelta, ToolCallStarted
 from meanwhile.domain.response import Ended, Head, Status
-from meanwhile.operations.run import PutDown
+from meanwhile.operations.running.run import PutDown
 from tests.unit.operations.scene import HELLO, LEASE, STOP, Scene, Script
 
 HEL, LO = TextDelta("Hel"), TextDelta("lo")

@@ -8,7 +8,7 @@ from meanwhile.domain.errors import LogCorrupt
 from meanwhile.domain.events import events
 from meanwhile.domain.facts import Dropped, Started
 from meanwhile.domain.response import Head, Status
-from meanwhile.operations.recall import Recall
+from meanwhile.operations.threads.recall import Recall
 from tests.unit.operations.reading import Reading, said, short
 from tests.unit.operations.scene import HELLO, LEASE, OWNER, STOP, Scene, Script
 

@@ -8,7 +8,7 @@ from meanwhile.domain.errors import LogCorrupt, ResponseNotFound, Unavailable
 from meanwhile.domain.ids import shard_of
 from meanwhile.domain.model_events import TextDelta
 from meanwhile.domain.response import SHARDS, Head, Status
-from meanwhile.operations import sweep
+from meanwhile.operations.running import sweep
 from meanwhile.storage.responses import Everything
 from tests.unit.operations.scene import DAY, HOUR, KEPT, LEASE, MINUTE, OWNER, RESEND, Scene
 

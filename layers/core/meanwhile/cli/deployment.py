@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from meanwhile.cli.errors import CommandFailed
 from meanwhile.domain.errors import RequestError, ServiceError
-from meanwhile.operations.delete_owner import DeleteOwner
-from meanwhile.operations.manage_keys import ManageKeys
+from meanwhile.operations.accounts.delete_owner import DeleteOwner
+from meanwhile.operations.accounts.manage_keys import ManageKeys
 from meanwhile.settings import DeploymentSettings
 from meanwhile.storage.api_keys import ApiKeys, api_keys_in
 from meanwhile.storage.keyring import Keyring, wrapped_keys_in

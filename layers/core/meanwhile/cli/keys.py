@@ -11,7 +11,7 @@ from meanwhile.domain.keys import Scope, is_account
 
 if TYPE_CHECKING:
     from meanwhile.domain.keys import ApiKey
-    from meanwhile.operations.manage_keys import Made
+    from meanwhile.operations.accounts.manage_keys import Made
 
 app = typer.Typer(
     help="API keys: who may call. Needs AWS credentials for the stack's tables, no API key.",

@@ -14,8 +14,8 @@ from meanwhile.domain.model_events import NOTHING
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
 from meanwhile.domain.wire import usage_object
-from meanwhile.operations.compact import NOTHING_TO_COMPACT
-from meanwhile.operations.wait import RUNNING, Wait
+from meanwhile.operations.context.compact import NOTHING_TO_COMPACT
+from meanwhile.operations.responses.wait import RUNNING, Wait
 from meanwhile.web.errors import INVALID_REQUEST, SERVER_ERROR
 from meanwhile.web.unexpected import Stopped
 from meanwhile.web.waiting import SIGN_OF_LIFE, as_body, until_ended

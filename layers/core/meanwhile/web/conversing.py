@@ -8,8 +8,8 @@ from starlette.datastructures import QueryParams
 
 from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.request import Json
-from meanwhile.operations.conversations import Conversation, ConversationPage
-from meanwhile.operations.items import Item
+from meanwhile.operations.threads.conversations import Conversation, ConversationPage
+from meanwhile.operations.threads.items import Item
 
 _PAIR = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
 _MOST_PAIRS, _LONGEST_VALUE = 16, 512

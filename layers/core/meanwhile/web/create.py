@@ -16,7 +16,7 @@ from meanwhile.domain.errors import InvalidRequest
 from meanwhile.domain.ids import new_item_id
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.window import no_input
-from meanwhile.operations.resolve import refuse_unfit
+from meanwhile.operations.threads.resolve import refuse_unfit
 from meanwhile.providers.catalogue import Catalogue
 from meanwhile.web.body import parse_object
 from meanwhile.web.capabilities import check_model
@@ -136,7 +136,7 @@ def _items(said: Input | None, *, is_whole: bool, open_calls: bool = False) -> l
     if isinstance(said, str):
         return [_item({"type": "message", "role": "user", "content": said, "status": "completed"})]
     items = to_items(said or ())
-    if last_compaction(items) is None:  # else calls may be in it: see `operations/expand.py`
+    if last_compaction(items) is None:  # else calls may be in it: see `operations/context/expand.py`
         check_calls(items, is_whole=is_whole, open_calls=open_calls)
     return items
 

@@ -11,7 +11,7 @@ from meanwhile import wiring
 from meanwhile.domain.errors import RequestError, ServiceError
 from meanwhile.domain.request import Json, Request
 from meanwhile.domain.response import Head
-from meanwhile.operations.wait import Wait
+from meanwhile.operations.responses.wait import Wait
 from meanwhile.web.unexpected import Stopped
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import JSONResponse
 
 from meanwhile import api
-from meanwhile.operations.browse import Wanted
+from meanwhile.operations.responses.browse import Wanted
 from meanwhile.web.auth import Owner
 from meanwhile.web.documents import FAILURES, returns
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from meanwhile import api
 from meanwhile.domain.errors import InvalidRequest, ItemNotFound
-from meanwhile.operations.items import ItemPage
+from meanwhile.operations.threads.items import ItemPage
 from meanwhile.web import errors
 from meanwhile.web.adding import added, digest_of
 from meanwhile.web.attempts import attempt_of, is_known_again, replayed_or_new

@@ -13,7 +13,7 @@ from meanwhile.domain.errors import ConversationNotFound, InvalidRequest, ItemNo
 from meanwhile.domain.ids import is_id
 from meanwhile.domain.paths import CONVERSATION
 from meanwhile.domain.threads import About
-from meanwhile.operations.conversations import Conversation, Wanted
+from meanwhile.operations.threads.conversations import Conversation, Wanted
 from meanwhile.web import errors
 from meanwhile.web.adding import digest_of, first_items
 from meanwhile.web.attempts import attempt_of, replayed_or_new

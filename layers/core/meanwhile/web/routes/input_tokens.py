@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from meanwhile import api, wiring
-from meanwhile.operations.count_input import CountInput
+from meanwhile.operations.accepting.count_input import CountInput
 from meanwhile.web.auth import Owner
 from meanwhile.web.body import read_body
 from meanwhile.web.create import to_counted

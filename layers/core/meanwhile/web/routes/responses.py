@@ -16,7 +16,7 @@ from meanwhile.domain.answer import Answer
 from meanwhile.domain.errors import ResponseNotFound
 from meanwhile.domain.request import Json
 from meanwhile.domain.wire import of_answer
-from meanwhile.operations.wait import RUNNING
+from meanwhile.operations.responses.wait import RUNNING
 from meanwhile.web.accepting import accepted
 from meanwhile.web.attempts import replayed_or_new
 from meanwhile.web.auth import Owner

@@ -1,0 +1,1 @@
+"""What comes before a response: its request is resolved, counted, and accepted once."""

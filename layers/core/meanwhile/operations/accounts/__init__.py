@@ -1,0 +1,1 @@
+"""Who may ask: API keys, and owners who leave with all that is theirs."""

@@ -1,0 +1,1 @@
+"""How workers and the sweeper bring every accepted response to its end."""

@@ -1,0 +1,1 @@
+"""What can be done with threads: conversations, their items, and what a response continues and joins."""
