@@ -62,7 +62,7 @@ def stack(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("stack")
     template = shutil.copy(_ROOT / "template.yaml", folder)
     (folder / "functions").symlink_to(_ROOT / "functions")
-    shutil.copytree(_ROOT / "layers", folder / "layers")
+    shutil.copytree(_ROOT / "layers", folder / "layers", ignore=shutil.ignore_patterns("__pycache__"))
     catalogue = folder / "layers/core/meanwhile/providers/catalogue.toml"
     models, first, upstreams = catalogue.read_text(encoding="utf-8").partition("\n[[upstream]]\n")
     catalogue.write_text(models + _ROW_OF_IMPATIENT + first + upstreams, encoding="utf-8")
