@@ -65,7 +65,7 @@ def test_comments_do_not_stand_in_for_the_first_word(provider: FakeProvider) -> 
 
 def test_silence_in_mid_answer_is_broken_after_its_limit(provider: FakeProvider) -> None:
     """The gap limit is the shorter one: a model that has begun does not pause for minutes."""
-    seen, error = failure(provider, [*text("Half"), Silence()], gap=0.05)
+    seen, error = failure(provider, [*text("Half"), Silence()], gap=0.5)
 
     assert seen == [TextDelta("Half")]
     assert isinstance(error, ProviderBroken)
