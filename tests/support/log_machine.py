@@ -146,7 +146,7 @@ class LogMachine(RuleBasedStateMachine):
             claimed = self._claim_of(who)(self.head.id, alone=alone)
         except ClaimRefused:
             return
-        assert self.clock() >= self.not_before
+        assert self.clock() >= self.not_before or any(batch.end for batch in self._log())
         self.workers[who] = Worker(claimed, claimed.lease.epoch)
 
     def _claim_of(self, who: int) -> Claim:

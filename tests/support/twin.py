@@ -185,7 +185,7 @@ class TwinLeases:
     def fence_off(self, response_id: str) -> None:
         rows = self._rows.get(response_id)
         if rows and rows.lease:
-            rows.lease = replace(rows.lease, epoch=rows.lease.epoch + 1, until=0.0)
+            rows.lease = replace(rows.lease, epoch=rows.lease.epoch + 1, until=0.0, not_before=0.0)
 
     def _held(self, response_id: str, epoch: int, **changes: Any) -> Lease:
         rows = self._rows.get(response_id)

@@ -101,6 +101,16 @@ def test_a_lease_given_back_until_later_is_not_claimed_sooner(stores: Stores) ->
     assert claim(stores, nonce="b", now=NOW + 60) == 2
 
 
+def test_a_lease_that_was_fenced_off_waits_for_nothing(stores: Stores) -> None:
+    """Who cancels ends the response: the next claim finds that out, and its message is done with."""
+    lease = stores.leases.claim(HEAD.id, now=NOW, until=NOW + 30, nonce="a", alone=False)
+    stores.leases.give_back(HEAD.id, lease, not_before=NOW + 60)
+
+    stores.leases.fence_off(HEAD.id)
+
+    assert claim(stores, nonce="b", now=NOW) == 3
+
+
 def test_a_place_in_the_log_is_taken_once(stores: Stores) -> None:
     """Compare-and-set on position is what decides between two writers."""
     ours = Batch(number=0, epoch=1, first_seq=2, facts=(Started(),), nonce="ours")

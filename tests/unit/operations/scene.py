@@ -43,13 +43,15 @@ class Postbox(WorkQueue):
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, bool]] = []
+        self.delays: list[float] = []
+        """Of everything that was sent, in the same order."""
         self.hidden: list[tuple[list[WorkMessage], float]] = []
         self.out_of_order = False
 
     def send(self, response_id: str, owner: str, *, alone: bool = False, delay: float = 0) -> None:
-        del delay
         self._check()
         self.sent.append((response_id, owner, alone))
+        self.delays.append(delay)
 
     def hide(self, messages: Sequence[WorkMessage], *, seconds: float) -> None:
         self._check()

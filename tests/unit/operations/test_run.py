@@ -136,6 +136,18 @@ def test_a_busy_provider_lets_the_response_be_put_down(
     assert scene.shown(head)["status"] == "in_progress"
 
 
+def test_a_response_is_not_put_down_for_longer_than_it_may_take(scene: Scene) -> None:
+    """Else nobody would end it in time: early messages are put back, and the sweeper waits, too."""
+    head = scene.accepted()
+    scene.claim(head.id, alone=False).give_back()
+    scene.clock.advance(HOUR - 100.5)
+
+    with pytest.raises(PutDown) as down:
+        scene.run(scene.claim(head.id, alone=False), Script([ProviderBusy("Too many.", retry_after=900)]))
+
+    assert down.value.delay == 101
+
+
 def test_a_provider_that_becomes_busy_in_the_middle_is_started_over(scene: Scene) -> None:
     """And what it had said is taken back, by this claim or the next."""
     head = scene.accepted()

@@ -63,6 +63,16 @@ def test_one_that_was_put_down_on_purpose_is_not_a_second_attempt(scene: Scene) 
     assert scene.queue.sent == [(head.id, OWNER, False)]
 
 
+def test_what_a_busy_provider_put_down_is_not_sent_to_arrive_sooner(scene: Scene) -> None:
+    """Each message that comes before its time costs an invocation, and is put back."""
+    head = scene.accepted()
+    scene.claimed(head).give_back(delay=RESEND + 100)
+
+    scene.sweep(after=RESEND)
+
+    assert (scene.queue.sent, scene.queue.delays[-1]) == ([(head.id, OWNER, False)], 100)
+
+
 def test_a_live_lease_is_left_alone_and_looked_at_when_it_has_run_out(scene: Scene) -> None:
     """Liveness is what the lease says, never a guess."""
     head = scene.accepted()

@@ -115,12 +115,19 @@ class LeaseStore:
         return {item.response_id for item in found if item.first_claimed_at is not None}
 
     def fence_off(self, response_id: str) -> None:
-        """Raise the epoch, so that whoever holds the lease loses it with the next heartbeat."""
+        """Raise the epoch, so that whoever holds the lease loses it with the next heartbeat.
+
+        It may be claimed at once: what made it wait does not matter any more.
+        """
         items = self._items
         try:
             with errors_translated():
                 items(response_id, LEASE).update(
-                    actions=[items.epoch.set(items.epoch + 1), items.until.set(0)],
+                    actions=[
+                        items.epoch.set(items.epoch + 1),
+                        items.until.set(0),
+                        items.not_before.set(0),
+                    ],
                     condition=items.response_id.exists() & items.deleted.does_not_exist(),
                 )
         except Conflict:

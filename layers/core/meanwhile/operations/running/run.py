@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from math import ceil
 
 from meanwhile.domain.answer import Answer
 from meanwhile.domain.continuation import Step, resumption
@@ -94,11 +95,12 @@ class Run:
         """Ask until there is an end, and hand every fact to the commit."""
         end = self._end_before_asking(claimed)
         if end is None and claimed.request is not None:
-            first = claimed.lease.first_claimed_at or self.now()
-            left = first + self.response_deadline_seconds - self.now()
+            deadline = (claimed.lease.first_claimed_at or self.now()) + self.response_deadline_seconds
             try:
-                async with asyncio.timeout(left) as limit:
+                async with asyncio.timeout(deadline - self.now()) as limit:
                     end = await self._from_context(claimed, claimed.request, answer, commit)
+            except PutDown as down:
+                raise PutDown(min(down.delay, max(1, ceil(deadline - self.now())))) from None
             except TimeoutError:
                 if not limit.expired():
                     raise  # somebody else's, and a bug

@@ -100,9 +100,11 @@ class Sweep:
     def _send_again(self, head: Head, lease: Lease, now: float) -> None:
         """Send it, and wait twice as long before the next time, so that a long queue is not flooded.
 
-        Never longer than a response may be at work, and never beyond its own deadline.
+        Never longer than a response may be at work, and never beyond its own deadline. While its provider
+        wants to be left alone, nobody could claim it: the message comes when somebody can.
         """
-        self.queue.send(head.id, head.owner, alone=lease.runs_alone)
+        delay = max(0, ceil(lease.not_before - now))
+        self.queue.send(head.id, head.owner, alone=lease.runs_alone, delay=delay)
         doubled = self.resend_seconds * 2.0 ** min(head.resends + 1, 32)
         due_at = ceil(now + min(doubled, self.deadlines.left(head, lease, now=now)))
         self.stores.responses.postpone(head, due_at=due_at, resends=head.resends + 1)
