@@ -13,6 +13,7 @@ from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 from pynamodb.models import Model
 
+from infra.local import quick
 from meanwhile.queue import WorkQueue
 from meanwhile.storage.blobs import Blobs
 from meanwhile.storage.dynamodb import sharing
@@ -43,6 +44,7 @@ def moto_aws(before: Callable[[str], object] = lambda _: None) -> Iterator[None]
     Moto's DynamoDB is not atomic under threads: requests are served one at a time. `before` is told the name
     of each, within its turn.
     """
+    _quicken()
     lock, call = threading.RLock(), DynamoHandler.call_action
 
     def one_at_a_time(self: Any) -> Any:
@@ -62,6 +64,10 @@ def moto_aws(before: Callable[[str], object] = lambda _: None) -> Iterator[None]
         with mock_aws():
             _master_key.cache_clear()
             yield
+
+
+_quicken = cache(quick.improve)
+"""Once, before the first request of this process."""
 
 
 @cache
