@@ -138,7 +138,7 @@ class LogMachine(RuleBasedStateMachine):
     # -- a worker's life ------------------------------------------------------------------
 
     @rule(who=WORKERS, alone=st.booleans())
-    def deliver(self, who: int, alone: bool) -> None:  # noqa: FBT001
+    def deliver(self, who: int, *, alone: bool) -> None:
         """A message arrives, the first or any later time."""
         if who in self.workers:
             return
@@ -187,7 +187,7 @@ class LogMachine(RuleBasedStateMachine):
             self.say(who, text)
 
     @rule(who=WORKERS, reason=st.sampled_from(FinishReason), dies=st.booleans())
-    def finish(self, who: int, reason: FinishReason, dies: bool) -> None:  # noqa: FBT001
+    def finish(self, who: int, reason: FinishReason, *, dies: bool) -> None:
         """The model ends; the worker may die between the log and the head."""
         worker = self.workers.get(who)
         if worker is None or worker.transcript is None or self._is_calm():
@@ -218,7 +218,7 @@ class LogMachine(RuleBasedStateMachine):
         self.workers.pop(who, None)
 
     @rule(who=WORKERS, wall=st.booleans(), delay=st.sampled_from([0, 0, 100]))
-    def put_down(self, who: int, wall: bool, delay: int) -> None:  # noqa: FBT001
+    def put_down(self, who: int, *, wall: bool, delay: int) -> None:
         worker = self.workers.pop(who, None)
         if worker is None:
             return

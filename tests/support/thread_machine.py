@@ -206,7 +206,7 @@ class ThreadMachine(RuleBasedStateMachine):
     # -- responses ------------------------------------------------------------------------
 
     @rule(pick=PICK, asked=st.integers(0, 2), store=st.booleans(), slip=SLIP)
-    def ask_in_conversation(self, pick: int, asked: int, store: bool, slip: Any) -> None:  # noqa: FBT001
+    def ask_in_conversation(self, pick: int, asked: int, *, store: bool, slip: Any) -> None:
         conversation = self._talk(pick)
         if conversation is not None:
             self._ask(asked, slip, store=store or pick % 2 == 0, conversation=conversation)

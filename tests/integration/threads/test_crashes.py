@@ -51,7 +51,7 @@ CASES = {
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("case", CASES)
-def test_it_is_there_whole_or_not_at_all_and_once(library: Library, case: str, late: bool) -> None:  # noqa: FBT001
+def test_it_is_there_whole_or_not_at_all_and_once(library: Library, case: str, *, late: bool) -> None:
     """Whichever call the process dies at, and however often it is tried again."""
     number, dead = 1, True
     while dead:
@@ -115,7 +115,7 @@ def test_a_delete_whose_answer_was_lost_was_made(library: Library) -> None:
 
 
 @pytest.mark.parametrize("others", [True, False], ids=["others deleted since", "looked at too early"])
-def test_what_a_deletion_left_in_the_bucket_is_gone_a_day_later(library: Library, others: bool) -> None:  # noqa: FBT001
+def test_what_a_deletion_left_in_the_bucket_is_gone_a_day_later(library: Library, *, others: bool) -> None:
     """However often others push the look away, and though a first look finds it too young to judge."""
     made = library.all.conversations.create(OWNER, items=[new_item(LONG)])
     library.all.add(OWNER, made.id, [new_item(LONG[5:])])

@@ -52,7 +52,8 @@ def heads(world: World) -> set[str]:
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "mine"}], ids=["no key", "key"])
 async def test_a_create_whose_first_answer_is_lost_runs_once(
     world: World,
-    gateway: bool,  # noqa: FBT001
+    *,
+    gateway: bool,
     headers: dict[str, str],
 ) -> None:
     """The unmodified SDK tries again without telling anybody; what it gets is what it had asked for."""

@@ -93,7 +93,7 @@ async def test_a_preflight_allows_what_it_is_asked_for(http: httpx.AsyncClient, 
         ("[" * 20_000, False),
     ],
 )
-async def test_the_gateways_request_id_is_ours(context: str, kept: bool, http: httpx.AsyncClient) -> None:  # noqa: FBT001
+async def test_the_gateways_request_id_is_ours(context: str, *, kept: bool, http: httpx.AsyncClient) -> None:
     """One id leads from the caller's error through the gateway's log to ours; junk does no harm."""
     got = await http.get("/healthz", headers={"x-amzn-request-context": context})
 

@@ -76,7 +76,8 @@ async def test_a_stream_is_server_sent_events_to_its_end(http: httpx.AsyncClient
 async def test_every_reader_gets_the_same_bytes(
     http: httpx.AsyncClient,
     world: World,
-    background: bool,  # noqa: FBT001
+    *,
+    background: bool,
 ) -> None:
     """Whoever was there from the start, whoever came later, and whoever reads it again next week."""
     world.when("Query", lambda: world.start(world.only_id(), "Hel"), nth=2)

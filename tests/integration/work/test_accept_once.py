@@ -105,7 +105,8 @@ def blobs(head: Head) -> int:
 def test_a_write_that_comes_late_finds_its_place_taken(
     shop: Shop,
     asked: Request,
-    deleted: bool,  # noqa: FBT001
+    *,
+    deleted: bool,
 ) -> None:
     """A slow call wakes when its response was claimed, or deleted: neither lease nor tombstone moves."""
     head = shop.once(OWNER, asked, KEYED).head

@@ -75,7 +75,8 @@ class Broken(WebServer):
 
 @pytest.mark.parametrize("is_streamed", [True, False])
 def test_an_error_nobody_thought_of_is_an_answer_and_a_line(
-    is_streamed: bool,  # noqa: FBT001
+    *,
+    is_streamed: bool,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A client that waits for nothing, and a log that says nothing, is the worst of both."""

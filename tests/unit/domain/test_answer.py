@@ -23,7 +23,7 @@ OPEN: list[Fact] = [Started(), ItemAdded("message"), PartAdded(0, "output_text")
 
 
 @pytest.mark.parametrize("background", [True, False])
-def test_a_response_nobody_took_up_is_queued_only_in_the_background(background: bool) -> None:  # noqa: FBT001
+def test_a_response_nobody_took_up_is_queued_only_in_the_background(*, background: bool) -> None:
     """A caller who waits was never told of a queue."""
     status = fold(ID, [], background=background).status
 

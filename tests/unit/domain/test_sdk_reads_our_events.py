@@ -56,7 +56,7 @@ def ended_early(end: Ended) -> list[dict[str, Any]]:
 
 
 @PLACES
-def test_the_sdk_takes_what_was_dropped_for_progress(background: bool) -> None:  # noqa: FBT001
+def test_the_sdk_takes_what_was_dropped_for_progress(*, background: bool) -> None:
     """An event of ours would be of a wrong class there; a second `in_progress` is one that it knows."""
     facts = logged(TEXT, background=background)
     facts.insert(int(background), Dropped(3, 40, 0, 2))
@@ -74,7 +74,7 @@ def test_the_sdk_takes_what_was_dropped_for_progress(background: bool) -> None: 
 
 @PLACES
 @pytest.mark.parametrize("said", SPEECHES)
-def test_every_event_is_one_of_the_sdks_typed_events(said: Sequence[ModelEvent], background: bool) -> None:  # noqa: FBT001
+def test_every_event_is_one_of_the_sdks_typed_events(said: Sequence[ModelEvent], *, background: bool) -> None:
     """Strictly: no field missing, none null that may not be."""
     for event in streamed(said, background=background):
         typed = TYPED.validate_python(event)
@@ -85,7 +85,7 @@ def test_every_event_is_one_of_the_sdks_typed_events(said: Sequence[ModelEvent],
 
 @PLACES
 @pytest.mark.parametrize("said", SPEECHES)
-def test_every_snapshot_is_a_response_of_the_sdk(said: Sequence[ModelEvent], background: bool) -> None:  # noqa: FBT001
+def test_every_snapshot_is_a_response_of_the_sdk(said: Sequence[ModelEvent], *, background: bool) -> None:
     """What `retrieve` returns has the same shape."""
     snapshots = [e["response"] for e in streamed(said, background=background) if "response" in e]
 
@@ -95,7 +95,7 @@ def test_every_snapshot_is_a_response_of_the_sdk(said: Sequence[ModelEvent], bac
 
 @PLACES
 @pytest.mark.parametrize("said", SPEECHES)
-def test_the_accumulator_takes_the_whole_stream(said: Sequence[ModelEvent], background: bool) -> None:  # noqa: FBT001
+def test_the_accumulator_takes_the_whole_stream(said: Sequence[ModelEvent], *, background: bool) -> None:
     """It checks ids, indexes, and that nothing comes before its item."""
     last = accumulated(streamed(said, background=background))[-1]
 
@@ -185,7 +185,7 @@ def test_an_incomplete_stream_says_why() -> None:
 
 
 @PLACES
-def test_a_compaction_comes_before_the_answer_that_was_given_behind_it(background: bool) -> None:  # noqa: FBT001
+def test_a_compaction_comes_before_the_answer_that_was_given_behind_it(*, background: bool) -> None:
     """A typed item of the SDK's own, in the stream and in the whole; what it cost is in the usage."""
     made: list[Fact] = [Compacted("c2VhbGVk", Usage(input_tokens=100, output_tokens=10)), ItemDone(0)]
     head = BACKGROUND if background else FOREGROUND

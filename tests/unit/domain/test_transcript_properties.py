@@ -80,8 +80,8 @@ def written(items: list[dict[str, Any]]) -> dict[str, str]:
     return {kind: text for kind, text in found.items() if text or kind.startswith("call")}
 
 
-@given(speeches(), st.booleans())
-def test_the_answer_holds_exactly_what_was_said(said: list[ModelEvent], background: bool) -> None:  # noqa: FBT001
+@given(said=speeches(), background=st.booleans())
+def test_the_answer_holds_exactly_what_was_said(said: list[ModelEvent], *, background: bool) -> None:
     """No word lost, none twice, none in another item."""
     answer = fold(ID, logged(said, background=background), background=background)
 

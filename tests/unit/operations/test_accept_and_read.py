@@ -49,7 +49,8 @@ def test_what_could_not_be_stored_is_not_queued(scene: Scene) -> None:
 @pytest.mark.parametrize(("store", "kept"), [(True, KEPT), (False, 2 * DAY)])
 def test_what_is_open_is_kept_for_as_long_as_it_may_be_open(
     scene: Scene,
-    store: bool,  # noqa: FBT001
+    *,
+    store: bool,
     kept: float,
 ) -> None:
     """What is promised to go soon goes soon after its end, not before it."""
@@ -126,7 +127,7 @@ def test_it_shows_the_same_before_and_after_its_head_followed(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("mended", [True, False])
-def test_what_is_not_stored_is_gone_ten_minutes_after_its_end(scene: Scene, mended: bool) -> None:  # noqa: FBT001
+def test_what_is_not_stored_is_gone_ten_minutes_after_its_end(scene: Scene, *, mended: bool) -> None:
     """Promised gone means gone, whether or not a sweeper came by."""
     head = scene.accepted(store=False)
     scene.ended(head, mended=mended)

@@ -24,7 +24,8 @@ BOTH = pytest.mark.parametrize("background", [True, False], ids=["background", "
 @pytest.mark.parametrize("words", [[], [TextDelta("Hel")]], ids=["queued", "running"])
 def test_what_has_not_ended_is_cancelled_without_output_or_error(
     scene: Scene,
-    background: bool,  # noqa: FBT001
+    *,
+    background: bool,
     words: list[TextDelta],
 ) -> None:
     """A Stop button works, whatever had been said; foreground too, or nobody could stop it."""
@@ -50,7 +51,7 @@ def test_cancelling_again_gives_the_same_object(scene: Scene) -> None:
 
 @BOTH
 @pytest.mark.parametrize("mended", [True, False], ids=["mended", "not mended"])
-def test_what_has_completed_stays_completed(scene: Scene, background: bool, mended: bool) -> None:  # noqa: FBT001
+def test_what_has_completed_stays_completed(scene: Scene, *, background: bool, mended: bool) -> None:
     """One place decides; the head may not even know yet."""
     head = scene.accepted(background=background)
     scene.ended(head, mended=mended)
@@ -156,7 +157,7 @@ def test_what_runs_cannot_be_deleted(scene: Scene, words: list[TextDelta]) -> No
 
 
 @pytest.mark.parametrize("mended", [True, False], ids=["mended", "not mended"])
-def test_what_has_ended_is_deleted_for_good(scene: Scene, mended: bool) -> None:  # noqa: FBT001
+def test_what_has_ended_is_deleted_for_good(scene: Scene, *, mended: bool) -> None:
     """Not found by anybody, and claimed by nobody."""
     head = scene.accepted()
     scene.ended(head, mended=mended)

@@ -63,8 +63,8 @@ def test_text_comes_as_it_is_written_and_the_end_last(reading: Reading) -> None:
     assert [event["sequence_number"] for event in found] == [*range(8)]
 
 
-@given(speeches(), st.booleans(), st.data())
-def test_any_cut_any_cursor(said: list[ModelEvent], background: bool, data: st.DataObject) -> None:  # noqa: FBT001
+@given(said=speeches(), background=st.booleans(), data=st.data())
+def test_any_cut_any_cursor(said: list[ModelEvent], *, background: bool, data: st.DataObject) -> None:
     """Whatever was written when a reader came, and wherever it resumes: it gets the rest, and only that.
 
     Live and replayed events are the same, however the facts were put into batches.
@@ -407,7 +407,8 @@ def test_whoever_waits_for_a_table_hears_signs_of_life(reading: Reading) -> None
 @pytest.mark.parametrize("background", [True, False])
 def test_a_cancelled_response_ends_its_stream_as_failed(
     reading: Reading,
-    background: bool,  # noqa: FBT001
+    *,
+    background: bool,
 ) -> None:
     """There is no event for it, so SDKs read the status in the response."""
     head = reading.scene.accepted(background=background)

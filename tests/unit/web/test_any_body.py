@@ -108,7 +108,7 @@ def test_any_object_is_answered(body: dict[str, Any]) -> None:
 
 @settings(max_examples=500)
 @given(place=st.sampled_from(places(WHOLE)[1:]), junk=ANYTHING, remove=st.booleans())
-def test_any_slip_in_a_good_body_is_answered(place: tuple[Any, ...], junk: Any, remove: bool) -> None:  # noqa: FBT001
+def test_any_slip_in_a_good_body_is_answered(place: tuple[Any, ...], junk: Any, *, remove: bool) -> None:
     """One value replaced or left out, anywhere: most mistakes of real callers look like this."""
     body = copy.deepcopy(WHOLE)
     holder = body

@@ -141,7 +141,7 @@ def test_limits_are_in_the_document() -> None:
 
 @pytest.mark.parametrize("background", [True, False])
 @pytest.mark.parametrize("number", range(len(SAID) + len(ENDS)))
-def test_every_response_is_as_documented(number: int, background: bool) -> None:  # noqa: FBT001
+def test_every_response_is_as_documented(number: int, *, background: bool) -> None:
     """Every key, of the documented type, in every state a response can be in."""
     request = to_request(json.dumps(WHOLE).encode(), Catalogue.load(has_upstream=False))
     head = Head(

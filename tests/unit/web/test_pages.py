@@ -9,7 +9,7 @@ from meanwhile.web.pages import page
 
 
 @given(count=st.integers(0, 30), limit=st.integers(1, 10), newest_first=st.booleans())
-def test_pages_together_are_the_list(count: int, limit: int, newest_first: bool) -> None:  # noqa: FBT001
+def test_pages_together_are_the_list(count: int, limit: int, *, newest_first: bool) -> None:
     """Following `last_id` while there is more meets every item once, in order, and ends."""
     items = [{"id": f"msg_{number}"} for number in range(count)]
     found, after = [], None
